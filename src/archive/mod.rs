@@ -74,6 +74,8 @@ pub use signing::prove::EventProof;
 pub use state::compact_outcome::CompactOutcome;
 pub use state::running_jobs::{FinishedBy, JobProgress, JobRun};
 pub use state::signing::RecordedCheckpoint;
+#[cfg(feature = "host")]
+pub(crate) use writing::access::RECORD_ACCESS;
 pub use writing::annotate::Annotation;
 pub use writing::jobs::{Job, JobState};
 pub use writing::key::{Key, KeyOf};

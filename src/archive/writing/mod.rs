@@ -1,5 +1,6 @@
 //! What goes in, and the thread that appends it.
 
+pub(super) mod access;
 pub(super) mod annotate;
 pub(super) mod begin;
 pub(super) mod head;

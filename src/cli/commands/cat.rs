@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
-use crate::archive::Access;
-use crate::cli::content::{copy, no_entry, open_source, refuse_purged};
+use crate::cli::content::{
+    copy, no_entry, note_access, open_source, open_to_hand_out, refuse_purged,
+};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::{Attempt, Entry, Report};
 use crate::id::EntryId;
@@ -54,7 +55,7 @@ impl FromStr for Which {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let archive = context.open(Access::ReadOnly)?;
+    let archive = open_to_hand_out(context)?;
     let entry = archive
         .snapshot()?
         .entry(args.id)?
@@ -66,6 +67,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             archive.read(&report_of(&entry, which)?.blake3)?
         }
     };
+    note_access(&archive, "cat", None, || Ok(vec![args.id]), context)?;
     copy(content, |chunk| context.print(chunk))?;
     Ok(Exit::Done)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::archive::{Access, Archive, Snapshot};
+use crate::cli::content::note_access;
 use crate::cli::entries::{Filters, selected_ids};
 use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
@@ -94,6 +95,11 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     } else {
         WithContents::No
     };
+    if let (true, What::Selection { entries, .. }) = (args.with_blobs, &what) {
+        let to = path_text(&dir);
+        let ids = || Ok(entries.iter().collect());
+        note_access(&archive, "export", Some(&to), ids, context)?;
+    }
     let bundle = write(&archive, what, with, &derived, dir, context)?;
     let closed = archive.close();
     context.meter.clear();

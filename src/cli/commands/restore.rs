@@ -12,9 +12,10 @@ use serde::Serialize;
 use sha2::Digest;
 
 use super::prove::write_new;
-use crate::archive::{Access, Archive, RestoredFile};
+use crate::archive::{Access, Archive, RestoredFile, Snapshot};
 use crate::cli::content::{
-    Replaces, Unpacked, copy, distinct, no_entry, numbered, open_source, original, safe_name,
+    Replaces, Unpacked, copy, distinct, no_entry, note_access, numbered, open_source,
+    open_to_hand_out, original, safe_name,
 };
 use crate::cli::entries::{
     Criteria, Period, Selected, each_page, nothing_selected, refuse_unknown_converters,
@@ -25,7 +26,7 @@ use crate::entry::Entry;
 use crate::export::certificate::RestoredAs;
 use crate::id::{BlobId, EntryId, Sha256};
 use crate::index::fold;
-use crate::query::Query;
+use crate::query::{Filter, Query};
 use crate::{Error, ErrorKind, Result};
 
 /// Restore sources as files
@@ -96,7 +97,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let selected = Selected::of(args.ids, filter)?;
     let archive = match args.certificate {
         true => open_to_certify(context)?,
-        false => context.open(Access::ReadOnly)?,
+        false => open_to_hand_out(context)?,
     };
     let snapshot = archive.snapshot()?;
     let total = match &selected {
@@ -111,6 +112,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     };
     let dir = context.path(&args.to);
     fs::create_dir_all(&dir).map_err(|error| Failure::plain(Error::io("create", &dir, error)))?;
+    let to = path_text(&dir);
+    let ids = || living(&selected, &snapshot);
+    note_access(&archive, "restore", Some(&to), ids, context)?;
     let mut restore = Restore {
         archive: &archive,
         target: Target {
@@ -186,6 +190,21 @@ fn open_to_certify(context: &Context<'_>) -> Result<Archive> {
         "there is no key here to sign a certificate with",
     )
     .hint("make one with 'annals key init', or name it with --key-file FILE"))
+}
+
+/// Returns the selected entries that are there and not purged.
+fn living(selected: &Selected, snapshot: &Snapshot) -> Result<Vec<EntryId>, Failure> {
+    let filter = match selected {
+        Selected::Ids(ids) => Filter::default().ids(ids.clone()),
+        Selected::Filter(filter) => Filter::clone(filter),
+    };
+    let query = Query::default().filter(filter).limit(None);
+    let mut ids = Vec::new();
+    each_page(snapshot, query, |entries| {
+        ids.extend(entries.iter().map(|entry| entry.id));
+        Ok(())
+    })?;
+    Ok(ids)
 }
 
 struct Restore<'a> {

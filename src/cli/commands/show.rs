@@ -9,7 +9,7 @@ use super::why;
 use crate::Result;
 use crate::archive::{Access, Archive, Leaf};
 use crate::cli::content::no_entry;
-use crate::cli::entries::{EntryObject, notes_table, status_cell, status_style};
+use crate::cli::entries::{EntryObject, accessed_words, notes_table, status_cell, status_style};
 use crate::cli::render::{
     Canvas, Cell, Column, Style, Table, counted, duration, escape, facts, size,
 };
@@ -133,7 +133,8 @@ impl Life {
         let may_concern = leaf.seq == self.id.event()
             || leaf.line.contains(&self.spelled)
             || leaf.line.contains("\"annals.hold.")
-            || leaf.line.contains("\"annals.purged.");
+            || leaf.line.contains("\"annals.purged.")
+            || leaf.line.contains("\"annals.accessed.");
         if !may_concern {
             return None;
         }
@@ -206,6 +207,7 @@ impl Life {
                 ))
             }
             Body::Annotated(note) if note.entry == self.id => Some(note.summary()),
+            Body::Accessed(fact) if fact.entries.contains(self.id) => Some(accessed_words(&fact)),
             Body::HoldPlaced(hold) if hold.entries.contains(self.id) => {
                 let summary = format!("held by {}: {}", hold.name, hold.reason);
                 self.holds.push(hold.name);

@@ -3,6 +3,7 @@
 use crate::cli::render::{Canvas, Cell, Column, Table};
 use crate::cli::zone::Zone;
 use crate::entry::Note;
+use crate::event::Accessed;
 
 /// Returns what a note added and corrected, in a few words.
 pub(crate) fn note_words(note: &Note) -> String {
@@ -22,6 +23,14 @@ pub(crate) fn note_words(note: &Note) -> String {
         words.push("confirmed what was known".to_owned());
     }
     words.join("; ")
+}
+
+/// Returns how contents were handed out, for a timeline.
+pub(crate) fn accessed_words(fact: &Accessed) -> String {
+    match &fact.to {
+        Some(to) => format!("content handed out by {} to {to}", fact.how),
+        None => format!("content handed out by {}", fact.how),
+    }
 }
 
 /// Returns the notes of an entry as a table, with old and new values, who, when and why.

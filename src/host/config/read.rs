@@ -229,6 +229,7 @@ impl Reader<'_> {
                 publish: in_evidence.folder("publish"),
                 timestamp_url: Some(in_evidence.text("timestamp_url"))
                     .filter(|url| !url.is_empty()),
+                record_access: in_evidence.flag("record_access"),
             },
             listen: in_host.text("listen").parse().ok(),
             listen_names: in_host.texts("listen_names"),

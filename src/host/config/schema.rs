@@ -87,6 +87,7 @@ pub(super) const KEYS: &[Key] = &[
     key("evidence", "key_file", Kind::Text, None, No, "the file of the key that signs the log; without it the one of the account, if it has one"),
     key("evidence", "publish", Kind::Text, None, No, "a file on a share or another disk that every checkpoint is appended to"),
     key("evidence", "timestamp_url", Kind::Url, None, No, "a time-stamp server (RFC 3161) that is asked for a stamp over new checkpoints, at most every hour"),
+    key("evidence", "record_access", Kind::Flag, Some("false"), No, "cat, restore and export --with-blobs record whose contents they hand out, where to and for whom"),
     key("host", "listen", Kind::Address, None, No, "where /healthz and /metrics are answered; without it nowhere"),
     key("host", "listen_names", Kind::Texts, Some("[]"), No, "names beside its addresses and its own that the host is asked by, as they stand in a URL"),
     key("host", "listen_openly", Kind::Flag, Some("false"), No, "listen may be an address that other machines reach"),

@@ -61,6 +61,8 @@ pub struct EvidenceSettings {
     pub publish: Option<PathBuf>,
     /// The time-stamp server that a host asks for stamps over checkpoints.
     pub timestamp_url: Option<String>,
+    /// Whether it is recorded which contents are handed out.
+    pub record_access: bool,
 }
 
 /// The format of the host's log.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
-use crate::archive::Archive;
+use crate::archive::{Archive, RECORD_ACCESS};
 use crate::event::ConfigChanged;
 use crate::host::active_config::ActiveConfig;
 use crate::host::archives::Archives;
@@ -155,6 +155,24 @@ fn refuse(archives: &Archives, old: &Config, new: &Config) -> Result<()> {
     Ok(())
 }
 
+/// Records whether accesses are recorded, so that verbs that read no configuration follow the rule.
+fn record_access_rule(archive: &Archive, config: &Config) -> Result<()> {
+    let before = archive.recorded_config(RECORD_ACCESS)?;
+    let now = config.evidence.record_access.to_string();
+    let is_news = match &before {
+        Some(before) => *before != now,
+        None => config.evidence.record_access,
+    };
+    if is_news {
+        archive.record_config_change(ConfigChanged {
+            what: RECORD_ACCESS.to_owned(),
+            old: before,
+            new: Some(now),
+        })?;
+    }
+    Ok(())
+}
+
 /// Records the configuration with secrets masked, unless the store holds an equal one.
 pub(in crate::host) fn record(archive: &Archive, config: &Config) -> Result<()> {
     let digest = config.digest();
@@ -174,6 +192,7 @@ pub(in crate::host) fn record(archive: &Archive, config: &Config) -> Result<()> 
             })?;
         }
     }
+    record_access_rule(archive, config)?;
     // Recorded last, so that after a crash the rest is recorded again, and not left out.
     archive.record_config_change(ConfigChanged {
         what: CONFIG_ITEM.to_owned(),
