@@ -11,6 +11,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 #[cfg(unix)]
+#[path = "cli/audits.rs"]
+mod audits;
+#[cfg(unix)]
 #[path = "cli/notes.rs"]
 mod notes;
 #[cfg(unix)]

@@ -2,7 +2,9 @@
 
 pub(super) mod entries;
 pub(super) mod follow;
+pub(super) mod notable;
 pub(super) mod read;
+pub(super) mod review;
 pub(super) mod same_content;
 pub(super) mod snapshot;
 pub(super) mod why;

@@ -32,6 +32,7 @@ mod reprocess;
 mod restore;
 mod restore_store;
 mod retention;
+mod review;
 mod show;
 mod stats;
 mod verb;

@@ -4,8 +4,8 @@ use super::reach::Reach;
 use super::{
     archive, backup, cat, checkpoint, compact, completions, config, confirm_move, convert, demo,
     demo_converter, diff, events, export, find, hold, host, init, job, key, list, man, note, prove,
-    rebuild, repair, report, reprocess, restore, restore_store, retention, show, stats, verify,
-    verify_export, verify_proof,
+    rebuild, repair, report, reprocess, restore, restore_store, retention, review, show, stats,
+    verify, verify_export, verify_proof,
 };
 use crate::cli::run::{Context, Exit, Failure};
 
@@ -53,6 +53,7 @@ verbs! {
     ConfirmMove = confirm_move,
     Stats = stats,
     Verify = verify,
+    Review = review,
     Key = key,
     Checkpoint = checkpoint,
     Prove = prove,
@@ -102,6 +103,7 @@ impl Verb {
             | Self::Backup(_)
             | Self::Stats(_)
             | Self::Verify(_)
+            | Self::Review(_)
             | Self::Key(_)
             | Self::Checkpoint(_)
             | Self::Prove(_)

@@ -1,0 +1,112 @@
+//! Events that a reviewer looks at one by one, each in a few words.
+
+use serde::Serialize;
+
+use crate::event::{Body, Event};
+use crate::id::EventSeq;
+use crate::time::Timestamp;
+
+/// An event that is rare and decides something: a purge, a hold, a note, a key, a repair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Notable {
+    /// Its number.
+    pub seq: EventSeq,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When it was recorded; `None` when it cannot be read.
+    pub time: Option<Timestamp>,
+    /// The account that caused it.
+    pub actor: Option<String>,
+    /// What it says, in a few words.
+    pub summary: String,
+}
+
+impl Notable {
+    pub(super) fn unreadable(seq: EventSeq) -> Self {
+        Self {
+            seq,
+            kind: "unreadable".to_owned(),
+            time: None,
+            actor: None,
+            summary: "it cannot be read: 'annals verify' says why".to_owned(),
+        }
+    }
+}
+
+/// Returns what there is to say of an event; `None` for the many that are only counted.
+pub(super) fn notable(event: &Event) -> Option<Notable> {
+    let summary = summary(&event.body)?;
+    Some(Notable {
+        seq: event.seq,
+        kind: event.body.kind().to_owned(),
+        time: Some(event.time),
+        actor: Some(event.actor.id.clone()),
+        summary,
+    })
+}
+
+fn summary(body: &Body) -> Option<String> {
+    Some(match body {
+        Body::PurgedEntries(fact) => format!(
+            "{} entries by rule {}, plan {:.12}: {}",
+            fact.count, fact.rule, fact.plan_id, fact.reason
+        ),
+        Body::PurgeRefused(fact) => {
+            format!("{} entries, {}: {}", fact.count, fact.refusal, fact.told)
+        }
+        Body::HoldPlaced(fact) => format!("{}: {}", fact.name, fact.reason),
+        Body::HoldReleased(fact) => format!("{}: {}", fact.name, fact.reason),
+        Body::Annotated(fact) => format!("entry {}: {}", fact.entry, fact.summary()),
+        Body::Repaired(fact) => format!(
+            "{} files, {} ranges of events and {} contents were lost",
+            fact.files.len(),
+            fact.events.len(),
+            fact.contents.len()
+        ),
+        Body::Lost(fact) => format!("stands for an event lost with {}", fact.file),
+        Body::Recovered(fact) => {
+            format!("{} bytes of a torn write were cut off", fact.bytes)
+        }
+        Body::StoreContinued(fact) => format!(
+            "continues {} on {}, from event {}",
+            fact.folder, fact.host, fact.event
+        ),
+        Body::ConfigChanged(fact) => fact.what.clone(),
+        Body::KeyCreated(fact) => format!("the log is signed with {}", fact.vkey),
+        Body::KeyRotated(_) => "a new key took over, both signed that".to_owned(),
+        Body::KeyLost(_) => "a new key, without the consent of the old one".to_owned(),
+        Body::CheckpointCadence(fact) => format!(
+            "signed every {} events or {} seconds",
+            fact.every_events, fact.every_s
+        ),
+        Body::Exported(fact) => format!("{} events", fact.counts.events),
+        Body::Verified(fact) => format!(
+            "{}, up to event {}: {} findings",
+            fact.depth, fact.upto, fact.findings
+        ),
+        Body::Reviewed(fact) => format!(
+            "events {} to {} {}: {}",
+            fact.from, fact.to, fact.verdict, fact.reason
+        ),
+        Body::Accessed(fact) => format!("{} entries by {}", fact.count, fact.how),
+        Body::ClockStepped(fact) => format!("by {} ms, to {}", fact.step_ms, fact.found),
+        Body::SubmitRejected(fact) => {
+            format!("entry {}: {} {}", fact.entry, fact.status, fact.text)
+        }
+        Body::Unknown(_) => "a type that this version does not know".to_owned(),
+        Body::StoreCreated(_)
+        | Body::StoreOpened(_)
+        | Body::Archived(_)
+        | Body::Converted(_)
+        | Body::SubmitIntended(_)
+        | Body::Reported(_)
+        | Body::ConverterRegistered(_)
+        | Body::PurgePlanned(_)
+        | Body::Compacted(_)
+        | Body::JobStarted(_)
+        | Body::JobFinished(_)
+        | Body::CheckpointSigned(_) => return None,
+    })
+}
