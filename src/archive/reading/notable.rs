@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::event::{Body, Event};
+use crate::event::{Body, Event, JobStop};
 use crate::id::EventSeq;
 use crate::time::Timestamp;
 
@@ -95,6 +95,10 @@ fn summary(body: &Body) -> Option<String> {
         Body::SubmitRejected(fact) => {
             format!("entry {}: {} {}", fact.entry, fact.status, fact.text)
         }
+        Body::JobStopped(fact) => match fact.how {
+            JobStop::Paused => format!("job {} was paused", fact.job),
+            JobStop::Cancelled => format!("job {} was cancelled", fact.job),
+        },
         Body::Unknown(_) => "a type that this version does not know".to_owned(),
         Body::StoreCreated(_)
         | Body::StoreOpened(_)
@@ -106,7 +110,10 @@ fn summary(body: &Body) -> Option<String> {
         | Body::PurgePlanned(_)
         | Body::Compacted(_)
         | Body::JobStarted(_)
+        | Body::JobSelected(_)
+        | Body::JobResumed(_)
         | Body::JobFinished(_)
-        | Body::CheckpointSigned(_) => return None,
+        | Body::CheckpointSigned(_)
+        | Body::CheckpointTimestamped(_) => return None,
     })
 }

@@ -10,12 +10,13 @@ use std::time::Duration;
 use crate::archive::messages::Draft;
 use crate::archive::{Access, Archive, Cadence, Depth, NewEntry, Options, RecordedCheckpoint};
 use crate::disk::sim::{Fault, Repeat, SimDisk, Variants};
-use crate::event::{Body, CheckpointSigned};
+use crate::entry::Meta;
+use crate::event::{Body, CheckpointSigned, Counts, Exported, Scope};
 use crate::evidence::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::evidence::key::SecretKey;
 use crate::evidence::note::KeyName;
 use crate::evidence::tree::Frontier;
-use crate::id::EventSeq;
+use crate::id::{EventSeq, Sha256};
 use crate::retention::{AsOf, Policy};
 
 fn key(archive: &Archive, seed: u8) -> Arc<SecretKey> {
@@ -420,10 +421,16 @@ const DEEDS: [(&str, Deed); 3] = [
         archive.rotate_key(key(archive, 2)).map(drop)
     }),
     ("export", |archive| {
-        let kind = "annals.exported.v1";
-        archive
-            .record_export(kind, "{\"format\":1}".to_owned())
-            .map(drop)
+        let exported = Exported {
+            format: 1,
+            filters: Meta::new(),
+            scope: Scope::Whole,
+            upto: EventSeq(1),
+            counts: Counts::default(),
+            root: Sha256::from_bytes([0; 32]),
+            contents: None,
+        };
+        archive.record_export(exported).map(drop)
     }),
 ];
 

@@ -4,7 +4,7 @@ use super::sample::{
     Folder, Plant, ReadOnly, STORE, lines_of, look, only, replace, reseal, set_lines,
 };
 use crate::disk::sim::SimDisk;
-use crate::event::{Body, KeyLost, KeyRotated, Unknown};
+use crate::event::{Body, KeyLost, KeyRotated};
 use crate::evidence::key::Signer;
 use crate::evidence::note::TextLine;
 use crate::evidence::rotation::{LostKey, Rotation};
