@@ -434,6 +434,11 @@ impl UnitGiven {
         Self(self.0 | other.0)
     }
 
+    /// Returns the given fields except for the one at place `nth`: serial, part, station, process.
+    pub(crate) fn without(self, nth: u8) -> Self {
+        Self(self.0 & !(1 << nth))
+    }
+
     /// Copies the fields of `detected` into `unit`, except for the given fields.
     pub fn merge(self, unit: &mut Unit, detected: &Unit) {
         let pairs = [

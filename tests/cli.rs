@@ -16,6 +16,8 @@ mod audits;
 #[cfg(unix)]
 #[path = "cli/notes.rs"]
 mod notes;
+#[path = "cli/privacy.rs"]
+mod privacy;
 #[cfg(unix)]
 #[path = "cli/verdicts.rs"]
 mod verdicts;

@@ -215,6 +215,16 @@ const CASES: &[Case] = &[
         0,
         ButForTimes,
     ),
+    case(&["privacy", "declare", "meta.line"], 0, ButForTimes),
+    case(&["privacy", "declare", "source_name"], 2, Exactly),
+    case(&["privacy", "show", "--json"], 0, Exactly),
+    case(
+        &[
+            "erase", "3", "--field", "serial", "--reason", "asked", "--yes",
+        ],
+        4,
+        Exactly,
+    ),
     case(&["compact", "--json"], 0, Exactly),
     case(&["backup", "saved", "--dry-run", "--json"], 0, Exactly),
     case(&["backup", "store/saved"], 5, Exactly),

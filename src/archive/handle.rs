@@ -302,7 +302,9 @@ impl Archive {
     /// Makes the request to record `drafts`, in the name of this handle's actor.
     pub(in crate::archive) fn request(&self, mut drafts: Vec<Draft>, reply: ReplyTo) -> Request {
         for draft in &mut drafts {
-            draft.actor.clone_from(&self.actor);
+            if draft.actor.is_none() {
+                draft.actor.clone_from(&self.actor);
+            }
         }
         Request::Append(drafts, reply)
     }

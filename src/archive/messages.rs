@@ -47,10 +47,6 @@ impl Draft {
         }
     }
 
-    pub(in crate::archive) fn record_bytes(&self) -> usize {
-        self.records.iter().map(|(_, record)| record.len()).sum()
-    }
-
     /// Returns true for facts that must find room when archiving is refused: they lead to free
     /// space, or tell of trouble.
     pub(in crate::archive) fn may_use_reserve(&self) -> bool {

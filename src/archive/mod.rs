@@ -8,6 +8,7 @@
 //! - `writing`: what goes in; `reading`: what comes out;
 //! - `background`: sealing and compacting, off the acknowledgement path;
 //! - `signing`: keys, checkpoints, and proofs of single events;
+//! - `privacy`: personal fields, and erasing their values;
 //! - `purging`: what goes for good, and how its bytes are freed;
 //! - `checking`: known damage, verify and repair; `backup`: backups, and stores made of them.
 
@@ -33,6 +34,7 @@ mod handle;
 mod messages;
 mod opening;
 mod options;
+mod privacy;
 mod purging;
 mod reading;
 mod signing;
@@ -62,6 +64,10 @@ pub use handle::Archive;
 pub use opening::builder::Builder;
 pub use opening::confirm_move::ConfirmedMove;
 pub use options::{Access, Cadence, Options, Progress};
+pub use privacy::declare::DeclaredField;
+pub use privacy::erase::{ErasureOutcome, RecordedErasure};
+pub use privacy::plan::{ErasurePlan, HeldBack, InTheClear, PlannedAccount, PlannedErasure};
+pub use privacy::reveal::{Account, PersonalValue, Revealed, ValueState};
 pub use purging::purge::{PurgeOutcome, RecordedPurge};
 pub use reading::entries::Entries;
 pub use reading::follow::{EventStream, NextEvent, StopEvents};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::blob::chunker::{Cuts, STREAM_BYTES_MAX};
-use crate::event::Actor;
+use crate::event::{Actor, PersonalField};
 use crate::evidence::key::Signer;
 use crate::time::{Clock, SystemClock};
 
@@ -65,6 +65,9 @@ pub struct Options {
     pub checkpoint_copies: Option<PathBuf>,
     /// A file, on a share or another disk, that every checkpoint is appended to.
     pub publish_checkpoints: Option<PathBuf>,
+    /// The fields that a store is made with as personal ones. An opening declares none: see
+    /// [`Archive::declare_personal`](super::Archive::declare_personal).
+    pub personal: Vec<PersonalField>,
     /// The clock that events get their time from.
     pub clock: Arc<dyn Clock>,
     /// Receives the progress of long work.
@@ -90,6 +93,7 @@ impl Default for Options {
             cadence: None,
             checkpoint_copies: None,
             publish_checkpoints: None,
+            personal: Vec::new(),
             clock: Arc::new(SystemClock),
             progress: Progress::default(),
         }

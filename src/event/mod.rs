@@ -6,6 +6,7 @@ mod audit;
 mod conversion;
 mod evidence;
 mod job;
+mod personal;
 mod retention;
 mod source;
 mod store;
@@ -28,6 +29,8 @@ pub use evidence::{
     CheckpointCadence, CheckpointSigned, CheckpointTimestamped, KeyCreated, KeyLost, KeyRotated,
 };
 pub use job::{JobError, JobFinished, JobResumed, JobSelected, JobStarted, JobStop, JobStopped};
+pub use personal::{ActorNamed, Erased, NotPersonal, PersonalField, PrivacyDeclared, Sealed};
+pub(crate) use personal::{digest_of, digest_text};
 pub use retention::{
     Compacted, EntryRanges, HoldPlaced, HoldReleased, PurgePlanned, PurgedEntries,
 };
@@ -49,8 +52,10 @@ pub struct Event {
     pub actor: Actor,
     /// The reading of the machine's monotonic clock.
     pub clock: ClockReading,
-    /// The fact.
+    /// The fact. Its personal values are absent, unless they were revealed.
     pub body: Body,
+    /// What the leaf has in place of personal values.
+    pub sealed: Vec<Sealed>,
 }
 
 /// Who caused an event.
@@ -231,6 +236,12 @@ bodies! {
     Accessed(Accessed) = "annals.accessed.v1",
     /// The wall clock jumped against the monotonic clock, or went back.
     ClockStepped(ClockStepped) = "annals.clock.stepped.v1",
+    /// Which fields are personal from here on.
+    PrivacyDeclared(PrivacyDeclared) = "annals.privacy.declared.v1",
+    /// A pseudonym stands for an account from here on.
+    ActorNamed(ActorNamed) = "annals.actor.named.v1",
+    /// Values of a personal field were erased.
+    Erased(Erased) = "annals.erased.v1",
 }
 
 /// An event of a type this version does not know.

@@ -12,6 +12,7 @@ pub(super) const BAG_INFO: &str = "bag-info.txt";
 pub(super) const MANIFEST: &str = "manifest-sha256.txt";
 pub(super) const TAG_MANIFEST: &str = "tagmanifest-sha256.txt";
 pub(super) const EVENTS: &str = "data/events.jsonl";
+pub(super) const DISCLOSURES: &str = "data/disclosures.jsonl";
 pub(super) const CHECKPOINT: &str = "data/checkpoint";
 pub(super) const VKEYS: &str = "data/vkeys";
 pub(super) const REPORT_CSV: &str = "data/report.csv";

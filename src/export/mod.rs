@@ -50,6 +50,7 @@
 //!     vkeys: &[key.verifier().clone()],
 //!     derived: &[],
 //!     read: &|_, _| Ok(()),
+//!     disclose: None,
 //!     progress: &|_, _| {},
 //! };
 //! let lines = (1..).map(EventSeq).zip(log.iter().map(|line| line.clone().into_bytes()));
@@ -75,6 +76,7 @@
 pub(crate) mod bag;
 pub mod certificate;
 mod derived;
+mod disclosed;
 mod facts;
 mod lines;
 mod output;
@@ -95,7 +97,7 @@ pub use verify::{
     BundleFinding, PairVerified, Trust, Verdict, Verified, verify, verify_on, verify_pair,
     verify_pair_on,
 };
-pub use write::{Bundled, NewBundle, ReadContent, write, write_on};
+pub use write::{Bundled, Disclose, NewBundle, ReadContent, write, write_on};
 
 #[cfg(test)]
 mod tests;

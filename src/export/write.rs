@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::disk::{Disk, FsDisk, PublishError, publish};
-use crate::event::{BlobRef, Event};
+use crate::event::{BlobRef, Event, Sealed};
 use crate::evidence::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::evidence::note::VerifierKey;
 use crate::evidence::tlog_proof::TlogProof;
 use crate::evidence::tree::{Frontier, leaf_hash};
 use crate::export::bag::{self, BagInfo, Digests};
 use crate::export::derived::{self, Derived, Origin};
+use crate::export::disclosed::DisclosedLine;
 use crate::export::facts::{Facts, Names, file_name};
 use crate::export::lines::{Place, event_of};
 use crate::export::output::{Output, Written};
@@ -33,12 +34,18 @@ pub struct NewBundle<'a> {
     pub derived: &'a [Derived],
     /// Writes the plaintext of a content.
     pub read: &'a ReadContent<'a>,
+    /// Returns the personal values of an event, for a bundle with them. `None` makes a bundle that
+    /// has only their digests.
+    pub disclose: Option<&'a Disclose<'a>>,
     /// Is told now and then how many of how many events are written.
     pub progress: &'a dyn Fn(u64, u64),
 }
 
 /// Writes the plaintext of a content to a stream.
 pub type ReadContent<'a> = dyn Fn(&BlobRef, &mut dyn Write) -> Result<()> + 'a;
+
+/// Returns the disclosures of an event that are there, each with its place in the leaf.
+pub type Disclose<'a> = dyn Fn(&Event) -> Result<Vec<(Sealed, Vec<u8>)>> + 'a;
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -274,6 +281,10 @@ fn stream(
     let checkpoint = new.checkpoint.checkpoint();
     let size = checkpoint.size;
     let mut file = files.create(bag::EVENTS)?;
+    let mut disclosed = match new.disclose {
+        Some(disclose) => Some((disclose, files.create(bag::DISCLOSURES)?)),
+        None => None,
+    };
     let cannot = |error| Error::io("write", bag::EVENTS, error);
     let chosen = new.counted.chosen.as_deref();
     let mut nodes = chosen.map(|_| Nodes::default());
@@ -302,6 +313,9 @@ fn stream(
             let event = event_of(&line);
             if let Some(event) = &event {
                 facts.apply(event, Place::new(offset, line.len()));
+                if let Some((disclose, file)) = &mut disclosed {
+                    disclosures(event, disclose(event)?, file)?;
+                }
             }
             offset += line.len() as u64 + 1;
             lines += 1;
@@ -312,6 +326,9 @@ fn stream(
         }
     }
     files.finish(bag::EVENTS, file)?;
+    if let Some((_, file)) = disclosed {
+        files.finish(bag::DISCLOSURES, file)?;
+    }
     if tree.size() != size || tree.root() != checkpoint.root {
         return Err(unlike("they do not give its root"));
     }
@@ -324,6 +341,20 @@ fn stream(
         lines,
         nodes,
     })
+}
+
+/// Writes the personal values of an event, one a line.
+fn disclosures(event: &Event, found: Vec<(Sealed, Vec<u8>)>, file: &mut Output) -> Result<()> {
+    for (sealed, disclosure) in found {
+        let Some(line) = DisclosedLine::of(event.seq, &sealed, disclosure) else {
+            continue;
+        };
+        let written = serde_json::to_writer(&mut *file, &line)
+            .map_err(io::Error::from)
+            .and_then(|()| file.write_all(b"\n"));
+        written.map_err(|error| Error::io("write", bag::DISCLOSURES, error))?;
+    }
+    Ok(())
 }
 
 fn unlike(why: &str) -> Error {

@@ -23,6 +23,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::event::{Actor, ActorKind, Body, ClockReading, Event};
+use crate::format::disclosure;
 use crate::id::{EntryId, EventSeq, StoreId};
 use crate::time::Timestamp;
 
@@ -77,6 +78,9 @@ pub(crate) fn encode(store: &StoreId, event: &Event) -> Result<String, LeafError
     serde_json::to_writer(&mut line, &event.clock.boot)?;
     let _ = write!(line, r#","monotonicms":"{}","data":"#, event.clock.mono_ms);
     event.body.write_data(&mut line)?;
+    if !matches!(event.body, Body::Unknown(_)) {
+        disclosure::write_sealed(&mut line, &event.sealed)?;
+    }
     line.push(b'}');
     let line = String::from_utf8(line).expect("JSON is written as UTF-8");
     if line.len() > LEAF_BYTES_MAX {
@@ -167,7 +171,8 @@ fn decode_as_written(line: &str) -> Option<Event> {
     let id = rest.text(r#"","bootid":""#)?.to_owned();
     let boot = rest.text(r#"","monotonicms":""#)?.to_owned();
     let mono_ms = rest.text(r#"","data":"#)?.parse().ok()?;
-    let body = Body::from_json(kind, rest.0.strip_suffix('}')?).ok()?;
+    let data = rest.0.strip_suffix('}')?;
+    let body = Body::from_json(kind, data).ok()?;
     // What is kept verbatim was not looked at: it may be no JSON.
     if matches!(body, Body::Unknown(_)) {
         return None;
@@ -178,6 +183,7 @@ fn decode_as_written(line: &str) -> Option<Event> {
         actor: Actor { kind: actor, id },
         clock: ClockReading { boot, mono_ms },
         body,
+        sealed: disclosure::read_sealed(data)?,
     })
 }
 
@@ -223,6 +229,7 @@ fn decode_any(line: &str) -> Result<Event, LeafError> {
             mono_ms,
         },
         body: Body::from_json(&envelope.kind, envelope.data.get())?,
+        sealed: disclosure::read_sealed(envelope.data.get()).ok_or(LeafError::Member("_sd"))?,
     })
 }
 
@@ -249,6 +256,7 @@ mod tests {
                 mono_ms: 12,
             },
             body,
+            sealed: Vec::new(),
         }
     }
 

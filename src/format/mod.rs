@@ -11,6 +11,7 @@
 
 pub mod bytes;
 pub(crate) mod catalog;
+pub(crate) mod disclosure;
 pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod leaf;

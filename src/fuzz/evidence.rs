@@ -101,6 +101,7 @@ impl Sample {
                 mono_ms: seq,
             },
             body,
+            sealed: Vec::new(),
         });
         let events: Vec<Event> = events.collect();
         let line = |event: &Event| leaf::encode(&STORE, event).expect("a sound event");

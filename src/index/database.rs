@@ -160,6 +160,15 @@ impl Index {
         Ok(false)
     }
 
+    /// Returns the newest erasure of personal values that the file holds no bytes from before, not
+    /// even in free pages.
+    pub(crate) fn scrubbed(&self) -> Result<EventSeq, IndexError> {
+        let txn = self.db.begin_read()?;
+        let scrubbed = txn.open_table(tables::META)?.get(tables::META_SCRUBBED)?;
+        let scrubbed = scrubbed.and_then(|value| value.value().try_into().ok());
+        Ok(EventSeq(scrubbed.map_or(0, u64::from_le_bytes)))
+    }
+
     /// Takes the file for compact: it is looked at again after it grew by half.
     pub(crate) fn note_compact(&self) -> Result<(), IndexError> {
         self.compact_bytes

@@ -40,9 +40,11 @@ pub(crate) use database::Index;
 pub(crate) use error::IndexError;
 #[cfg(feature = "testing")]
 pub(crate) use glob::glob_matches;
-pub(crate) use overlay::{Overlay, QueuePlace};
+pub(crate) use overlay::{Overlay, PersonalFields, QueuePlace};
 pub(crate) use placement::{PackRow, Placement};
-pub(crate) use rows::{BlobRow, Place, QueuedRow, RecordedJob};
+pub(crate) use rows::{
+    ActorRow, BlobRow, DisclosureRow, DisclosureState, Place, QueuedRow, RecordedJob,
+};
 pub(crate) use stats::CounterGroup;
 pub(crate) use tables::CHECKPOINT_EVENTS;
 pub(crate) use text::is_same_name;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::rows::{BlobRow, ConverterRow, HoldRow, JobRow, PackState, QueuedRow, Totals};
+use super::rows::{
+    ActorRow, BlobRow, ConverterRow, DisclosureRow, HoldRow, JobRow, PackState, QueuedRow, Totals,
+};
 use crate::id::{BlobId, ConverterId, EntryId, EventSeq, JobId, PackId};
 
 /// The complete current rows of everything that changed since the last checkpoint. A row here
@@ -20,8 +22,10 @@ pub(crate) struct Overlay {
     /// In this and the other maps, `None` means that the row below was removed.
     pub(super) blobs: CowMap<BlobId, Option<BlobRow>>,
     pub(super) children: CowMap<BlobId, Option<Arc<[BlobId]>>>,
-    pub(super) keys: CowMap<KeyDigest, EntryId>,
+    pub(super) keys: CowMap<KeyDigest, Option<EntryId>>,
     pub(super) submissions: CowMap<QueuePlace, Queued>,
+    /// The disclosures of entries with personal fields.
+    pub(super) disclosures: CowMap<EntryId, Arc<[DisclosureRow]>>,
     pub(super) small: Arc<SmallTables>,
     pub(super) totals: Totals,
     weight: usize,
@@ -61,7 +65,15 @@ pub(super) struct SmallTables {
     /// Events whose leaves cannot be read, with the repair that declares them unreadable, if one
     /// does.
     pub(super) unreadable: BTreeMap<EventSeq, Option<EventSeq>>,
+    /// Pseudonyms of accounts.
+    pub(super) actors: BTreeMap<String, ActorRow>,
+    /// The personal fields, if they were declared since.
+    pub(super) personal: Option<PersonalFields>,
 }
+
+/// The personal fields as they were declared, each with the event since which it is personal
+/// without a break.
+pub(crate) type PersonalFields = Arc<[(String, EventSeq)]>;
 
 /// The properties that entries are grouped by when they are counted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,6 +112,7 @@ impl Overlay {
             children: CowMap::default(),
             keys: CowMap::default(),
             submissions: CowMap::default(),
+            disclosures: CowMap::default(),
             small: Arc::default(),
             totals,
             weight: 0,
@@ -110,6 +123,11 @@ impl Overlay {
     /// Returns the newest event that is folded in.
     pub(crate) fn applied(&self) -> EventSeq {
         self.applied
+    }
+
+    /// Returns the declaration of personal fields that is in force; 0 means none.
+    pub(crate) fn newest_privacy(&self) -> EventSeq {
+        EventSeq(self.totals.newest_privacy)
     }
 
     /// Returns roughly how many bytes of memory the overlay takes; the writer starts a checkpoint
@@ -158,7 +176,18 @@ impl Overlay {
 
     pub(super) fn put_key(&mut self, key: KeyDigest, id: EntryId) {
         self.scattered_weight += 64;
-        self.keys.insert(key, id);
+        self.keys.insert(key, Some(id));
+    }
+
+    pub(super) fn remove_key(&mut self, key: KeyDigest) {
+        self.scattered_weight += 64;
+        self.keys.insert(key, None);
+    }
+
+    pub(super) fn put_disclosures(&mut self, id: EntryId, rows: Vec<DisclosureRow>) {
+        const ROW_BYTES: usize = 160;
+        self.weight += rows.len() * ROW_BYTES;
+        self.disclosures.insert(id, rows.into());
     }
 
     pub(super) fn put_submission(&mut self, place: QueuePlace, queued: Queued) {

@@ -1,7 +1,7 @@
 //! A snapshot of the tables, for reading.
 
 use super::error::IndexError;
-use super::overlay::{Counter, CounterKey};
+use super::overlay::{Counter, CounterKey, PersonalFields};
 use super::postings::Bits;
 use super::rows::{self, HoldRow, Totals};
 use super::tables::{self, Bytes, Field, Span};
@@ -37,6 +37,10 @@ pub(super) struct Reader {
     pub(super) losses: ReadOnlyTable<&'static [u8; 32], u64>,
     pub(super) unreadable: ReadOnlyTable<u64, u64>,
     pub(super) submissions: ReadOnlyTable<(&'static str, u64, u32), Bytes>,
+    pub(super) disclosures: ReadOnlyTable<u64, Bytes>,
+    pub(super) actors: ReadOnlyTable<&'static str, Bytes>,
+    /// The personal fields.
+    pub(super) personal: PersonalFields,
 }
 
 impl Reader {
@@ -80,6 +84,12 @@ impl Reader {
             losses: txn.open_table(tables::LOSSES)?,
             unreadable: txn.open_table(tables::UNREADABLE)?,
             submissions: txn.open_table(tables::SUBMISSIONS)?,
+            disclosures: txn.open_table(tables::DISCLOSURES)?,
+            actors: txn.open_table(tables::ACTORS)?,
+            personal: match meta.get(tables::META_PERSONAL)? {
+                Some(fields) => rows::decode::<Vec<_>>(fields.value())?.into(),
+                None => Arc::default(),
+            },
         })
     }
 

@@ -7,7 +7,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `meta` | name | `schema` u32, `store` 16 bytes, `applied` u64, `totals` row, `compact_bytes` u64 |
+//! | `meta` | name | `schema` u32, `store` 16 bytes, `applied` u64, `totals` row, `compact_bytes` u64, `personal` fields with the events since which they are, `scrubbed` u64 |
 //! | `entries` | entry | entry row |
 //! | `postings` | span u32, field u8, term | packed set of the ids that have the term |
 //! | `digests` | span, the first 12 bits of digests of sources and reports | for each of them, ascending: its next 24 bits, the entry's place in the span u16, both big-endian |
@@ -24,6 +24,8 @@
 //! | `submissions` | converter name, event that queued it u64, place among the attempt's reports u32 | queued row |
 //! | `losses` | blob given up by a repair | the event that says so |
 //! | `unreadable` | event whose leaf cannot be read | the repair that says so u64, 0 while none does |
+//! | `disclosures` | entry | disclosure rows of its personal values, in the order of their events |
+//! | `actors` | pseudonym | actor row |
 //! | `counters` | day i64, status, purged, converter name | entries u64, bytes u64 |
 //!
 //! Numbers in keys are big-endian so that they sort, numbers in values little-endian. `totals` and
@@ -80,6 +82,9 @@ pub(super) const COUNTERS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::
 pub(super) const LOSSES: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("losses");
 pub(super) const UNREADABLE: TableDefinition<'_, u64, u64> = TableDefinition::new("unreadable");
 
+pub(super) const DISCLOSURES: TableDefinition<'_, u64, Bytes> = TableDefinition::new("disclosures");
+pub(super) const ACTORS: TableDefinition<'_, &str, Bytes> = TableDefinition::new("actors");
+
 pub(super) const SUBMISSIONS: TableDefinition<'_, (&str, u64, u32), Bytes> =
     TableDefinition::new("submissions");
 
@@ -89,6 +94,11 @@ pub(super) const META_APPLIED: &str = "applied";
 pub(super) const META_TOTALS: &str = "totals";
 /// How long the file was when it was last known to have little free room.
 pub(super) const META_COMPACT_BYTES: &str = "compact_bytes";
+
+/// The personal fields.
+pub(super) const META_PERSONAL: &str = "personal";
+/// The newest erasure that the file keeps no bytes from before, not even in free pages.
+pub(super) const META_SCRUBBED: &str = "scrubbed";
 
 /// The number of a span.
 pub(super) type Span = u32;

@@ -44,6 +44,7 @@ pub(super) fn leaf(seq: u64) -> Vec<u8> {
             format: 1,
             program: "test".into(),
         }),
+        sealed: Vec::new(),
     };
     let line = crate::format::leaf::encode(&STORE, &event).expect("short");
     line.into_bytes()

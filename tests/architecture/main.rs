@@ -48,7 +48,14 @@ const CALLERS: &[(&str, &str)] = &[("demo", "src/cli/commands/demo")];
 const FOREIGN: &[(&str, &[&str])] = &[
     ("redb", &["src/index/"]),
     ("bincode", &["src/index/"]),
-    ("base64", &["src/evidence/text.rs"]),
+    (
+        "base64",
+        &[
+            "src/evidence/text.rs",
+            "src/event/personal.rs",
+            "src/format/disclosure.rs",
+        ],
+    ),
     ("ed25519_dalek", &["src/evidence/"]),
     ("zeroize", &["src/evidence/"]),
     ("clap", &["src/cli/", "src/main.rs"]),

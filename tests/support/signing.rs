@@ -12,7 +12,7 @@ use annals::evidence::checkpoint::SignedCheckpoint;
 use annals::evidence::key::SecretKey;
 use annals::evidence::note::{KeyName, VerifierKey};
 use annals::evidence::tree::Frontier;
-use annals::export::{self, Exported, NewBundle, Tally, Trust, What, WithContents};
+use annals::export::{self, NewBundle, Tally, Trust, What, WithContents};
 use annals::id::{EventSeq, StoreId};
 use annals::{Error, ErrorKind, Result};
 
@@ -155,8 +155,7 @@ impl Runner {
             tally.add(leaf.seq, leaf.bytes())?;
         }
         let counted = tally.finish();
-        let payload = serde_json::to_string(&counted.exported).expect("plain values");
-        let recorded = archive.record_export(Exported::KIND, payload)?;
+        let recorded = archive.record_export(counted.exported.clone())?;
         let new = NewBundle {
             counted: &counted,
             checkpoint: &recorded.signed,
@@ -167,6 +166,7 @@ impl Runner {
                 let written = out.write_all(&content);
                 written.map_err(|error| Error::io("write", "a content", error))
             },
+            disclose: None,
             progress: &|_, _| {},
         };
         let upto = EventSeq(recorded.signed.checkpoint().size);

@@ -131,6 +131,7 @@ def main(bundle, vkey):
     said, tree, before, purged = last["data"], Tree(), 0, {}
     check(said["format"] == 1 and said["scope"] in ("whole", "selection"), "another version")
     whole, part, named, proofs, kinds = said["scope"] == "whole", None, {}, set(), {}
+    sealed, erased = {}, set()
     for number, line in enumerate(open("data/events.jsonl", "rb"), 1):
         check(line.endswith(b"\n"), "the last line is cut short")
         leaf, event = sha(b"\0" + line[:-1]), json.loads(line)
@@ -145,6 +146,9 @@ def main(bundle, vkey):
         if seq <= said["upto"]:
             kinds[event["type"]] = kinds.get(event["type"], 0) + 1
         data, kind = event["data"], event["type"]
+        sealed[seq] = data.get("_sd", []) if data.get("_sd_alg") == "sha-256" else []
+        if kind == "annals.erased.v1":
+            erased |= set(data["digests"])
         if kind == "annals.archived.v1":
             named.setdefault(data["blob"]["sha256"], []).append((seq, seq))
         for blob in data.get("reports", []) if kind == "annals.converted.v1" else []:
@@ -174,6 +178,13 @@ def main(bundle, vkey):
                 print("lost, and recorded as lost when it was exported: " + digest)
     else:
         check(not blobs, "contents in a bundle without contents")
+    if "data/disclosures.jsonl" in found:
+        for line in open("data/disclosures.jsonl", encoding="utf-8"):
+            value = json.loads(line)
+            digest = base64.urlsafe_b64encode(sha(value["disclosure"].encode())).decode().rstrip("=")
+            check(digest == value["digest"], "a personal value has not its digest")
+            check(digest in sealed.get(value["event"], []), "no event has the digest " + digest)
+            check(digest not in erased, "a personal value that was erased: " + digest)
     print("VERIFIED: %d events of %d, root %s" % (number, size, root.hex()))
     if not whole:
         print("It is a selection: nothing proves that the log has no other lines.")

@@ -138,6 +138,22 @@ else
     [ -z "$there" ] || fail "contents in a bundle without contents"
 fi
 
+# 6. The personal values, if any: each has the digest that its event states, and was not erased.
+if [ -e data/disclosures.jsonl ]; then
+    values=0
+    while read -r event digest value; do
+        values=$((values + 1))
+        printf %s "$value" | openssl dgst -sha256 -binary | base64 | tr '+/' '-_' | tr -d '=' |
+            grep -qxF -- "$digest" || fail "a personal value has not its digest"
+        grep -F "{\"specversion\":\"1.0\",\"id\":\"$event\"," data/events.jsonl |
+            grep -qF "\"$digest\"" || fail "event $event has no digest $digest"
+        if grep -F '"type":"annals.erased.v1"' data/events.jsonl | grep -qF "\"$digest\""; then
+            fail "a personal value that was erased: $digest"
+        fi
+    done < <(sed -n 's/^{"event":\([0-9]*\),.*,"digest":"\([A-Za-z0-9_-]*\)","disclosure":"\([A-Za-z0-9_-]*\)"}$/\1 \2 \3/p' data/disclosures.jsonl)
+    [ "$values" -eq "$(wc -l < data/disclosures.jsonl)" ] || fail "a line is no personal value"
+fi
+
 echo "VERIFIED: $number events of $size, log $origin, root $root"
 [ "$scope" = whole ] || echo "It is a selection: nothing proves that the log has no other lines."
 echo "The reports are made from these events; annals compares them. They are no evidence."

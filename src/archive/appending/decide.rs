@@ -5,10 +5,13 @@ use std::collections::HashSet;
 
 use crate::archive::messages::{Draft, Receipt};
 use crate::entry::{Entry, Report, Submission};
-use crate::event::{Annotated, Body};
+use crate::event::{Annotated, Body, EntryRanges};
 use crate::id::{AttemptNo, BlobId, EntryId};
 use crate::index::{View, is_same_name};
 use crate::{Error, ErrorKind, Result};
+
+/// The most entries that one erasure is checked for; no event lists more.
+const ENTRIES_MAX: usize = 4_096;
 
 /// Decides what only the single writer can decide. `Some` answers the request, and nothing is
 /// recorded.
@@ -84,6 +87,7 @@ pub(in crate::archive) fn decide(
                 attempt: None,
             }));
         }
+        Body::Erased(fact) => refuse_held(&fact.entries, view)?,
         Body::HoldPlaced(fact) if view.hold(&fact.name).is_some() => {
             return Err(Error::new(
                 ErrorKind::Refused,
@@ -125,6 +129,19 @@ fn has_labels(fact: &Annotated, view: &View) -> Result<()> {
         [] => error.hint("it has no labels"),
         labels => error.hint(format!("its labels are: {}", labels.join(", "))),
     })
+}
+
+/// Refuses to erase values of entries that are on hold.
+fn refuse_held(entries: &EntryRanges, view: &View) -> Result<()> {
+    for id in entries.iter().take(ENTRIES_MAX) {
+        let entry = view.entry(id)?;
+        if let Some(hold) = entry.as_ref().and_then(|entry| entry.holds.first()) {
+            let told = format!("entry {id} is on hold '{hold}', and is kept as it is");
+            return Err(Error::new(ErrorKind::Refused, told)
+                .hint("release the hold first, or leave that entry out"));
+        }
+    }
+    Ok(())
 }
 
 /// Returns a report that an attempt of the entry made.

@@ -5,6 +5,8 @@ pub(super) mod clock_step;
 pub(super) mod decide;
 pub(super) mod in_flight;
 pub(super) mod leader;
+pub(super) mod personal;
+mod prepare;
 pub(super) mod publisher;
 pub(super) mod purge_facts;
 pub(super) mod writer;

@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::archive::appending::clock_step::Stamped;
 use crate::archive::appending::decide::decide;
+use crate::archive::appending::personal::{Personal, Prepared};
 use crate::archive::appending::publisher::Publisher;
 use crate::archive::appending::purge_facts::purge_facts;
 use crate::archive::messages::{
@@ -19,14 +20,14 @@ use crate::archive::state::inline_record::inline_record;
 use crate::archive::state::layers::{Change, LayeredIndex};
 use crate::archive::state::pins::Pins;
 use crate::blob::compression::Compressors;
-use crate::event::{Actor, Body, ClockReading, Event, StoreOpened};
+use crate::event::{Actor, Body, Event, StoreOpened};
 use crate::evidence::tree::leaf_hash;
 use crate::format::leaf;
 use crate::id::{BlobId, EntryId, EventSeq, StoreId};
 use crate::index::{Overlay, View};
 use crate::log::{Appender, FrameDraft, JournalPlace, LiveFrame, LogError, Spare, Staged};
 use crate::retention::PurgePlan;
-use crate::time::{Clock, Timestamp};
+use crate::time::Clock;
 use crate::{Error, ErrorKind, Result};
 
 /// The most requests that share one sync.
@@ -39,8 +40,8 @@ const JOURNAL_FILES_MAX: usize = 8;
 
 /// Appends events. One thread at a time has it; the leader decides which.
 pub(in crate::archive) struct Writer {
-    parts: WriterParts,
-    appender: Appender,
+    pub(super) parts: WriterParts,
+    pub(super) appender: Appender,
     controls: Receiver<Control>,
     background: Sender<Job>,
     /// Recorded with the first event of this session.
@@ -49,6 +50,7 @@ pub(in crate::archive) struct Writer {
     newest: Option<Stamped>,
     /// The clocks at the newest durable event.
     durable: Option<Stamped>,
+    pub(super) personal: Personal,
 }
 
 /// The parts of the store that the writer works on.
@@ -67,7 +69,7 @@ pub(in crate::archive) struct WriterParts {
 
 /// A group of events that is staged and waits for the sync.
 #[derive(Default)]
-struct Group {
+pub(super) struct Group {
     /// The active layer with the staged events folded in, and what it lies on. `None` while nothing
     /// is staged.
     state: Option<(Arc<Overlay>, View)>,
@@ -80,7 +82,7 @@ struct Group {
 
 impl Group {
     /// Returns the layer to fold into, and what it lies on.
-    fn state(&mut self, index: &LayeredIndex) -> &mut (Arc<Overlay>, View) {
+    pub(super) fn state(&mut self, index: &LayeredIndex) -> &mut (Arc<Overlay>, View) {
         self.state.get_or_insert_with(|| {
             let (below, active) = index.active_layer();
             (active, below)
@@ -89,7 +91,7 @@ impl Group {
 
     /// Returns a view of everything acknowledged or staged. It must be dropped before the next
     /// event is folded in; otherwise folding copies the layer.
-    fn view(&mut self, index: &LayeredIndex) -> View {
+    pub(super) fn view(&mut self, index: &LayeredIndex) -> View {
         let (pending, below) = self.state(index);
         below.under(Arc::clone(pending))
     }
@@ -112,6 +114,7 @@ impl Writer {
             opened: Some(opened),
             durable: newest.clone(),
             newest,
+            personal: Personal::default(),
         }
     }
 
@@ -301,8 +304,9 @@ impl Writer {
 
     /// Gives a fact its number and its place in the group.
     fn stage(&mut self, draft: Draft, group: &mut Group) -> Result<EventSeq> {
-        // The creation of the store is event 1, whichever thread records it.
-        let first_of_all = matches!(draft.body, Body::StoreCreated(_));
+        // The creation of the store is event 1, whichever thread records it. A declaration comes
+        // first as well: it may be about the account that opened the store.
+        let first_of_all = matches!(draft.body, Body::StoreCreated(_) | Body::PrivacyDeclared(_));
         if !first_of_all && let Some(opened) = self.opened.take() {
             let first = Draft::fact(Body::StoreOpened(opened.clone()));
             if let Err(error) = self.stage_event(first, group, Room::Anywhere) {
@@ -315,21 +319,8 @@ impl Writer {
     }
 
     /// Stages an event, after a note of its own if the wall clock jumped since the event before.
-    fn stage_event(&mut self, draft: Draft, group: &mut Group, room: Room) -> Result<EventSeq> {
-        let clock = &self.parts.clock;
-        let time = clock.now();
-        let reading = reading(&**clock);
-        let newest = self.newest.as_ref();
-        if let Some(step) = newest.and_then(|newest| newest.step_to(time, &reading)) {
-            let noted = Draft::fact(Body::ClockStepped(step));
-            self.stage_at((time, reading.clone()), noted, group, room)?;
-        }
-        self.stage_at((time, reading), draft, group, room)
-    }
-
-    fn stage_at(
+    pub(super) fn stage_event(
         &mut self,
-        (time, reading): (Timestamp, ClockReading),
         draft: Draft,
         group: &mut Group,
         room: Room,
@@ -338,19 +329,34 @@ impl Writer {
             return Err(Error::new(ErrorKind::Poisoned, failure)
                 .hint("close the store and open it again; what was acknowledged is safe"));
         }
-        let record_bytes = draft.record_bytes();
         let may_use_reserve = draft.may_use_reserve();
-        let clock = Arc::clone(&self.parts.clock);
-        let mut event = Event {
-            seq: self.appender.next_seq(),
-            time,
-            actor: match &draft.actor {
-                Some(actor) => Actor::clone(actor),
-                None => self.parts.actor.clone(),
-            },
-            clock: reading,
-            body: draft.body,
-        };
+        let prepared = self.prepare(draft, group, room)?;
+        let (time, clock) = (prepared.event.time, prepared.event.clock.clone());
+        let newest = self.newest.as_ref();
+        if let Some(step) = newest.and_then(|newest| newest.step_to(time, &clock)) {
+            let mut noted = self.prepare(Draft::fact(Body::ClockStepped(step)), group, room)?;
+            (noted.event.time, noted.event.clock) = (time, clock);
+            self.stage_prepared(noted, true, group, room)?;
+        }
+        self.stage_prepared(prepared, may_use_reserve, group, room)
+    }
+
+    fn stage_prepared(
+        &mut self,
+        prepared: Prepared,
+        may_use_reserve: bool,
+        group: &mut Group,
+        room: Room,
+    ) -> Result<EventSeq> {
+        let Prepared {
+            mut event,
+            revealed,
+            records,
+            retention,
+            level,
+        } = prepared;
+        event.seq = self.appender.next_seq();
+        let record_bytes = records.iter().map(|(_, record)| record.len()).sum();
         let mut line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
         let bytes = self.appender.frame_bytes(line.len(), record_bytes)?;
         let reserve = if may_use_reserve {
@@ -373,18 +379,21 @@ impl Writer {
             }
             // Waiting for a sealed file may have taken a while, and other events may have come.
             event.seq = self.appender.next_seq();
-            event.time = clock.now();
-            event.clock.mono_ms = clock.monotonic_ms();
+            event.time = self.parts.clock.now();
+            event.clock.mono_ms = self.parts.clock.monotonic_ms();
             line = leaf::encode(&self.parts.store, &event).map_err(LogError::from)?;
         }
-        let records: Vec<&[u8]> = draft.records.iter().map(|(_, record)| &**record).collect();
+        let encoded: Vec<&[u8]> = records.iter().map(|(_, record)| &**record).collect();
         let frame = FrameDraft {
             time: event.time,
-            retention: draft.retention,
-            level: draft.level,
+            retention,
+            level,
             leaf: line.as_bytes(),
-            records: &records,
+            records: &encoded,
         };
+        if let Some(body) = revealed {
+            event.body = body;
+        }
         let staged = match self.fold_and_stage(&event, &frame, group) {
             Ok(staged) => staged,
             Err(error) => {
@@ -393,7 +402,7 @@ impl Writer {
             }
         };
         let mut offset = staged.records_at;
-        for (id, record) in &draft.records {
+        for (id, record) in &records {
             let bytes = u32::try_from(record.len()).expect("a record fits a frame");
             group.inline.push((
                 *id,
@@ -440,6 +449,7 @@ impl Writer {
     /// Discards a group and tells every caller in it. Nothing of it was written, so the store is as
     /// it was before.
     fn discard(&mut self, group: &mut Group, why: &Error) {
+        self.personal = Personal::default();
         let mut discarded = std::mem::take(group);
         self.appender.discard();
         self.opened = self.opened.take().or_else(|| discarded.opened.take());
@@ -550,16 +560,9 @@ impl Writer {
     }
 }
 
-fn reading(clock: &dyn Clock) -> ClockReading {
-    ClockReading {
-        boot: clock.boot().to_owned(),
-        mono_ms: clock.monotonic_ms(),
-    }
-}
-
 /// Which journal file a fact may go to.
 #[derive(Clone, Copy)]
-enum Room {
+pub(super) enum Room {
     /// The current journal file or the next.
     Anywhere,
     /// Only the current journal file.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::event::Body;
 use crate::format::leaf;
+use crate::id::BlobId;
 
 /// A family of content that is alike, and is compressed together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,22 +16,54 @@ pub(in crate::archive) enum Kind {
     },
     /// Reports of one converter.
     Report { converter: String },
+    /// Personal values.
+    Personal,
     /// Everything else.
     Other,
 }
 
-impl Kind {
-    /// Returns the family of the content that came with an event.
+/// The families of the content that came with one event.
+pub(in crate::archive) struct Kinds {
+    usual: Kind,
+    personal: Vec<BlobId>,
+}
+
+impl Kinds {
+    /// Returns the families of the content that came with an event.
     pub(in crate::archive) fn of(leaf: &[u8]) -> Self {
         let event = str::from_utf8(leaf)
             .ok()
             .and_then(|line| leaf::decode(line).ok());
-        match event.map(|event| event.body) {
-            Some(Body::Archived(fact)) => Self::Source {
+        let Some(event) = event else {
+            return Self {
+                usual: Kind::Other,
+                personal: Vec::new(),
+            };
+        };
+        Self {
+            usual: Kind::of(event.body),
+            personal: event.sealed.iter().map(|sealed| sealed.content).collect(),
+        }
+    }
+
+    /// Returns the family of one of the contents.
+    pub(in crate::archive) fn kind(&self, id: &BlobId) -> Kind {
+        if self.personal.contains(id) {
+            Kind::Personal
+        } else {
+            self.usual.clone()
+        }
+    }
+}
+
+impl Kind {
+    fn of(body: Body) -> Self {
+        match body {
+            Body::Archived(fact) => Self::Source {
                 extension: extension(&fact.source.name),
                 converter: fact.converter,
             },
-            Some(Body::Converted(fact)) => Self::Report {
+            Body::Converted(fact) => Self::Report {
                 converter: fact.converter,
             },
             _ => Self::Other,

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use crate::archive::background::family::Kind;
+use crate::archive::background::family::{Kind, Kinds};
 use crate::archive::background::packing;
 use crate::archive::background::packing::{
     Effort, Families, Pace, PackLimits, Piece, Source, Written,
 };
 use crate::archive::files::pack_error::write_error;
-use crate::archive::files::pack_files::pack_class;
+use crate::archive::files::pack_files::{pack_class, personal_class};
 use crate::archive::files::tmp_names::TmpNames;
 use crate::archive::state::layers::LayeredIndex;
 use crate::archive::state::pack_store::{PackStore, discard_unpublished};
@@ -191,7 +191,7 @@ impl<'a> JournalPieces<'a> {
     /// already.
     fn gather(&mut self, live: &LiveFrame, frame: &Frame<'_>) -> Result<()> {
         let records_at = live.offset + frame.header.records_at() as u64;
-        let mut kind = None;
+        let mut kinds = None;
         let mut rest = frame.records;
         while !rest.is_empty() {
             let at = PackOffset(records_at + (frame.records.len() - rest.len()) as u64);
@@ -222,7 +222,12 @@ impl<'a> JournalPieces<'a> {
                 let level = Level::new(frame.header.level).unwrap_or(Level::DEFAULT);
                 let piece = Piece::new(&header, at, header.record_len(), Effort::Compress(level));
                 let class = pack_class(frame.header.retention, frame.header.time);
-                let kind = kind.get_or_insert_with(|| Kind::of(frame.leaf)).clone();
+                let kinds = kinds.get_or_insert_with(|| Kinds::of(frame.leaf));
+                let kind = kinds.kind(&header.id);
+                let class = match kind {
+                    Kind::Personal => personal_class(&class),
+                    _ => class,
+                };
                 let families = self.classes.entry(class).or_default();
                 families.entry(kind).or_default().push(piece);
                 self.gathered.insert(header.id);

@@ -73,6 +73,21 @@ pub(in crate::archive) fn pack_class(retention: Retention, archived_at: Timestam
     PackClass::new(name).expect("a retention and a date make a short name")
 }
 
+/// The end of the bucket of packs that hold personal values.
+const PERSONAL: &str = "_personal";
+
+/// Returns the class of packs for the personal values that come with content of another class. They
+/// lie by themselves, so that little is copied when one of them is erased.
+pub(in crate::archive) fn personal_class(class: &PackClass) -> PackClass {
+    let name = format!("{}{PERSONAL}", class.as_str());
+    PackClass::new(name).expect("a class has room for a few more letters")
+}
+
+/// Returns true when packs of a class hold personal values.
+pub(in crate::archive) fn is_personal(class: &str) -> bool {
+    class.ends_with(PERSONAL)
+}
+
 /// Returns the path of a pack.
 pub(in crate::archive) fn pack_path(class: &str, pack: PackId) -> PathBuf {
     Path::new(PACKS_DIR)

@@ -10,7 +10,7 @@ use crate::archive::handle::Archive;
 use crate::archive::opening::{create, open};
 use crate::archive::options::{Access, Cadence, Options, Progress};
 use crate::disk::{Disk, FsDisk};
-use crate::event::Actor;
+use crate::event::{Actor, PersonalField};
 use crate::evidence::key::Signer;
 use crate::time::Clock;
 use crate::{ErrorKind, Result};
@@ -213,6 +213,12 @@ options! { "# Evidence: who signs, and how often" {
     checkpoint_copies: Option<PathBuf>;
     /// Sets the file that every checkpoint is appended to.
     publish_checkpoints: Option<PathBuf>;
+} }
+
+options! { "# Privacy" {
+    /// Sets the fields that a store is made with as personal ones; see
+    /// [`Options::personal`](field@Options::personal).
+    personal: Vec<PersonalField>;
 } }
 
 options! { "# Environment: disk, clock, actor, progress" {

@@ -11,7 +11,9 @@ use crossbeam_channel::{Receiver, bounded, unbounded};
 use crate::archive::files::event_line::decode;
 use crate::archive::files::pack_error::read_error;
 use crate::archive::files::pack_files::{PackFile, PackFiles};
+use crate::archive::opening::disclosed::{Disclosed, Due};
 use crate::archive::options::Progress;
+use crate::archive::state::journal_blobs::JournalBlobs;
 use crate::archive::state::manifest::Manifest;
 use crate::archive::state::placing::{pack_row, place_blobs};
 use crate::blob::pack_reader::{PackReadError, PackReader, blobs};
@@ -61,6 +63,8 @@ pub(in crate::archive) struct CatchUp<'a> {
     pub(in crate::archive) log: &'a Arc<LogFiles>,
     /// The pack files that count. Damaged ones are left out, and their content is reported missing.
     pub(in crate::archive) packs: &'a PackFiles,
+    /// The blobs in the journal.
+    pub(in crate::archive) journal: &'a JournalBlobs,
     /// The last event that is folded in.
     pub(in crate::archive) last: EventSeq,
     pub(in crate::archive) whole: Whole,
@@ -147,7 +151,7 @@ struct Catching<'a> {
     disk: &'a Arc<dyn Disk>,
     /// Packs to be placed, by the last event they were sealed with. They wait until that event is
     /// folded in.
-    due: BTreeMap<EventSeq, Vec<PackId>>,
+    due: Due,
     /// The index began empty.
     anew: bool,
     /// The index is only usable after [`Catching::write_all`].
@@ -346,6 +350,7 @@ impl Catching<'_> {
             ..
         } = from;
         let total = last.0 + 1 - first.0;
+        let mut disclosed = Disclosed::new(from.disk, log, from.journal, packs);
         thread::scope(|scope| {
             let (ahead, batches) = bounded(BATCHES_AHEAD);
             // Folded events go back to the thread that made them: dropping them here would slow the
@@ -359,10 +364,13 @@ impl Catching<'_> {
             });
             let mut done = 0;
             for batch in receive(&batches) {
-                let batch = batch?;
-                for decoded in &batch {
+                let mut batch = batch?;
+                for decoded in &mut batch {
                     let seq = match decoded {
                         Decoded::Event(event) => {
+                            if !event.sealed.is_empty() {
+                                self.reveal(event, &mut disclosed);
+                            }
                             self.active.apply(event, &self.below)?;
                             event.seq
                         }
@@ -388,6 +396,14 @@ impl Catching<'_> {
             }
             Ok(())
         })
+    }
+
+    fn reveal(&mut self, event: &mut Event, disclosed: &mut Disclosed<'_>) {
+        let Self {
+            active, below, due, ..
+        } = self;
+        // Where an index cannot be read, the fold meets the same error.
+        disclosed.reveal(event, due, |id| active.place_of(id, below).ok().flatten());
     }
 
     /// Writes changes to make room for more. An index that is made from nothing keeps back what is

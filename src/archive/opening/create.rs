@@ -13,13 +13,16 @@ use crate::archive::files::folders::{
 use crate::archive::files::lock::take_lock;
 use crate::archive::files::place;
 use crate::archive::handle::Archive;
+use crate::archive::messages::Draft;
 use crate::archive::opening::start::{created, start};
 use crate::archive::options::{Access, Options};
+use crate::archive::privacy::declare::declaration;
 use crate::archive::state::index_file::IndexFile;
 use crate::archive::state::journal_blobs::JournalBlobs;
 use crate::archive::state::layers::LayeredIndex;
 use crate::archive::state::store::{Opened, Store};
 use crate::disk::{DirEntry, Disk, FsDisk, OpenMode, PublishError, publish};
+use crate::event::{Actor, Body, PersonalField};
 use crate::format::header;
 use crate::id::{PackId, StoreId};
 use crate::log::{Appender, EVENTS_DIR, JOURNAL_DIR, LogFiles};
@@ -103,10 +106,27 @@ pub(super) fn create(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Res
         next_pack: PackId(1),
     }));
     let archive = start(store, appender, Vec::new(), Some(lock))?;
-    archive.append(vec![created(id)])?;
+    archive.append(first_facts(&archive)?)?;
     place::record(&*archive.store().disk, &id);
     archive.start_signing()?;
     Ok(archive)
+}
+
+/// Returns the facts that a log begins with. Where accounts are personal, none of them names one.
+fn first_facts(archive: &Archive) -> Result<Vec<Draft>> {
+    let store = archive.store();
+    let mut facts = vec![created(store.id)];
+    let personal = &store.options.personal;
+    if !personal.is_empty() {
+        if personal.contains(&PersonalField::Actor) {
+            // Event 1 comes before any pseudonym.
+            facts[0].actor = Some(Arc::new(Actor::system()));
+        }
+        let names = personal.iter().map(ToString::to_string).collect();
+        let declared = declaration(names, None)?;
+        facts.push(Draft::fact(Body::PrivacyDeclared(declared)));
+    }
+    Ok(facts)
 }
 
 /// Makes a [`Disk`] over `dir`, which must be missing or hold nothing that [`create`] would not

@@ -4,6 +4,7 @@ pub(super) mod builder;
 pub(super) mod catch_up;
 pub(super) mod confirm_move;
 pub(super) mod create;
+pub(super) mod disclosed;
 pub(super) mod identity;
 pub(super) mod open;
 pub(super) mod orphans;

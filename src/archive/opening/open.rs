@@ -24,6 +24,7 @@ use crate::archive::state::content_damage::find_content_damage;
 use crate::archive::state::index_file::{IndexAccess, IndexFile, cannot_write, is_index_damage};
 use crate::archive::state::journal_blobs::JournalBlobs;
 use crate::archive::state::layers::LayeredIndex;
+use crate::archive::state::reclaimable::purged_since;
 use crate::archive::state::store::{Opened, Store};
 use crate::archive::state::watermark;
 use crate::disk::{Disk, DiskLock, FsDisk, OpenMode};
@@ -106,6 +107,9 @@ pub(super) fn open(disk: Arc<dyn Disk>, dir: PathBuf, options: Options) -> Resul
     archive.start_signing()?;
     // An error here shows in the sums of the store, and the next purge does what is left.
     let _ = archive.end_purges();
+    if archive.is_writable() {
+        let _ = archive.end_erasures();
+    }
     Ok(archive)
 }
 
@@ -155,11 +159,13 @@ pub(in crate::archive) fn open_locked(
     if is_writable {
         remove_orphans(&*disk, &mut packs, log.sealed(), judged.index.as_ref())?;
     }
+    let journal = JournalBlobs::new(in_journal);
     let from = CatchUp {
         disk: &disk,
         progress: &options.progress,
         log: &log,
         packs: &packs,
+        journal: &journal,
         last: log.last(),
         whole: if log_damage.is_empty() {
             Whole::Every
@@ -180,7 +186,7 @@ pub(in crate::archive) fn open_locked(
         log,
         log_damage,
         index: LayeredIndex::new(index_file, is_writable, index, active)?,
-        journal: JournalBlobs::new(in_journal),
+        journal,
         next_pack: caught_up.next_pack,
     }));
     store.signing.work().tree = signed;
@@ -371,7 +377,7 @@ fn go_on(
     recovered: Option<Recovered>,
     lock: Option<Box<dyn DiskLock>>,
 ) -> Result<Archive> {
-    let purged = store.index.view().plans_stale_since();
+    let purged = purged_since(&store.index.view());
     if has_stale_journal(&*store.disk, &found, purged) {
         store.leftovers.set_stale_journal();
     }

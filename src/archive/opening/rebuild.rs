@@ -41,6 +41,7 @@ fn rebuild_index(store: &Store, writer: &WriterLink) -> Result<EventSeq> {
         let newest = caught_up.active.applied();
         store.index.replace(caught_up.index, caught_up.active)?;
         store.index.shrink();
+        store.index.scrub()?;
         Ok(newest)
     });
     drop(alone);
@@ -61,6 +62,7 @@ pub(in crate::archive) fn fold_whole_log(
             progress: &store.options.progress,
             log: &store.log,
             packs: &packs,
+            journal: &store.journal,
             last,
             whole: Whole::Every,
         },

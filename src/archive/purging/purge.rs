@@ -195,6 +195,8 @@ impl Archive {
         self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), actor, reply))?;
         self.store().index.note_purged();
         let reclaim = self.free_purged(None);
+        // Personal values go with their entries.
+        let reclaim = reclaim.and_then(|done| self.scrub_index().map(|()| done));
         self.checkpoint_if_signed();
         Ok(PurgeOutcome {
             recorded: RecordedPurge {

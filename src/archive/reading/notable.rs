@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::event::{Body, Event, JobStop};
+use crate::event::{Body, Erased, Event, JobStop};
 use crate::id::EventSeq;
 use crate::time::Timestamp;
 
@@ -45,6 +45,17 @@ pub(super) fn notable(event: &Event) -> Option<Notable> {
         actor: Some(event.actor.id.clone()),
         summary,
     })
+}
+
+/// Returns whose value was erased.
+fn erased(fact: &Erased) -> String {
+    match &fact.actor {
+        Some(pseudonym) => format!("the name of {pseudonym}"),
+        None => format!(
+            "{} entries",
+            fact.entries.iter().take(fact.digests.len()).count()
+        ),
+    }
 }
 
 fn summary(body: &Body) -> Option<String> {
@@ -95,6 +106,8 @@ fn summary(body: &Body) -> Option<String> {
         Body::SubmitRejected(fact) => {
             format!("entry {}: {} {}", fact.entry, fact.status, fact.text)
         }
+        Body::PrivacyDeclared(fact) => format!("personal: {}", fact.fields.join(", ")),
+        Body::Erased(fact) => format!("{}, {}: {}", fact.field, erased(fact), fact.reason),
         Body::JobStopped(fact) => match fact.how {
             JobStop::Paused => format!("job {} was paused", fact.job),
             JobStop::Cancelled => format!("job {} was cancelled", fact.job),
@@ -110,6 +123,7 @@ fn summary(body: &Body) -> Option<String> {
         | Body::PurgePlanned(_)
         | Body::Compacted(_)
         | Body::JobStarted(_)
+        | Body::ActorNamed(_)
         | Body::JobSelected(_)
         | Body::JobResumed(_)
         | Body::JobFinished(_)

@@ -92,7 +92,7 @@ impl Contents {
         let mut last = None;
         for _ in 0..LOOKUPS_MAX {
             if let Some(place) = self.journal.place(id) {
-                match self.plain_in_journal(id, &place) {
+                match plain_in_journal(&self.log, id, &place) {
                     Ok(plain) => return Ok(Some(plain)),
                     Err(error) => last = Some(error),
                 }
@@ -125,18 +125,6 @@ impl Contents {
         }
     }
 
-    fn plain_in_journal(&self, id: &BlobId, place: &JournalPlace) -> Result<Plain> {
-        let path = journal_path(place.slot);
-        let file = self.log.journal(place.slot).ok_or_else(|| {
-            Error::new(ErrorKind::Damaged, format!("{} is missing", path.display()))
-        })?;
-        let at = PackOffset(place.offset);
-        let end = place.offset + u64::from(place.bytes);
-        let unpacked = read_record(&*file, end, at, place.bytes, id)
-            .and_then(|record| record.plain(at, id, None));
-        unpacked.map_err(|error| read_error(&path, error))
-    }
-
     fn plain_in_pack(&self, id: &BlobId, place: &Place) -> Result<Plain> {
         let (pack, path) = self.pack(place.pack)?;
         pack.read_plain(PackOffset(place.offset), place.len, id)
@@ -167,6 +155,23 @@ impl Contents {
             )),
         })
     }
+}
+
+/// Reads one record of the journal, and checks it against its name.
+pub(in crate::archive) fn plain_in_journal(
+    log: &LogFiles,
+    id: &BlobId,
+    place: &JournalPlace,
+) -> Result<Plain> {
+    let path = journal_path(place.slot);
+    let file = log
+        .journal(place.slot)
+        .ok_or_else(|| Error::new(ErrorKind::Damaged, format!("{} is missing", path.display())))?;
+    let at = PackOffset(place.offset);
+    let end = place.offset + u64::from(place.bytes);
+    let unpacked =
+        read_record(&*file, end, at, place.bytes, id).and_then(|record| record.plain(at, id, None));
+    unpacked.map_err(|error| read_error(&path, error))
 }
 
 /// Returns the bytes of a record without its header. A record that is shorter than its header means

@@ -230,6 +230,7 @@ mod tests {
                     kind: "x".into(),
                     data: String::new(),
                 }),
+                sealed: Vec::new(),
             };
             top.apply(&event, &below).expect("folded");
             index.commit(&top).expect("written");

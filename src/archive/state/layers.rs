@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use crate::archive::files::folders::TMP_DIR;
 use crate::archive::state::index_file::{IndexAccess, IndexFile};
+use crate::id::EventSeq;
 use crate::index::{Index, Overlay, View};
 use crate::{Error, ErrorKind, Result};
 
@@ -157,17 +158,41 @@ impl LayeredIndex {
         if !matches!(index.is_loose(), Ok(true)) {
             return;
         }
-        let tmp = Path::new(TMP_DIR).join("index");
-        let Ok((copy, tables)) = self.file.replace_by_copy(&index, &tmp) else {
+        if self.replace_by_copy(&index).is_err() {
             let _ = index.note_compact();
-            return;
-        };
+        }
+    }
+
+    /// Puts a copy in place of a file whose free pages may hold personal values that were erased.
+    /// The caller writes alone, and has written to the file what was erased.
+    pub(in crate::archive) fn scrub(&self) -> Result<()> {
+        if self.is_writable && self.may_hold_erased()? {
+            let index = Arc::clone(&self.index.read().expect("no panic while held"));
+            self.replace_by_copy(&index)?;
+        }
+        Ok(())
+    }
+
+    /// Returns true when free pages of the file may hold personal values that were erased.
+    pub(in crate::archive) fn may_hold_erased(&self) -> Result<bool> {
+        let erased = self.view().newest_erased();
+        if erased == EventSeq(0) {
+            return Ok(false);
+        }
+        let index = Arc::clone(&self.index.read().expect("no panic while held"));
+        Ok(index.scrubbed()? < erased)
+    }
+
+    fn replace_by_copy(&self, index: &Index) -> Result<()> {
+        let tmp = Path::new(TMP_DIR).join("index");
+        let (copy, tables) = self.file.replace_by_copy(index, &tmp)?;
         let mut layers = self.layers.write().expect("no panic while held");
         let mut current = self.index.write().expect("no panic while held");
         // The last owner of the old one writes to it once more, and nobody waits for that: this
         // method still holds it when the locks are gone.
         *current = Arc::new(copy);
         layers.tables = tables;
+        Ok(())
     }
 
     /// Reopens the file after a disk call failed: before that redb refuses every call, even a read.

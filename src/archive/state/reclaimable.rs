@@ -1,6 +1,7 @@
 //! Bytes that could be freed: of packs, by a compaction, and of records in the journal.
 
 use crate::Result;
+use crate::archive::files::pack_files::is_personal;
 use crate::archive::state::journal_blobs::JournalBlobs;
 use crate::archive::state::layers::LayeredIndex;
 use crate::format::pack::{FOOTER_ENTRY_BYTES, PACK_HEADER_BYTES, PACK_TRAILER_BYTES};
@@ -14,7 +15,12 @@ const DEAD_PERCENT: u64 = 50;
 pub(in crate::archive) fn choose_packs(packs: &[PackRow]) -> Vec<PackRow> {
     let mut chosen: Vec<PackRow> = packs
         .iter()
-        .filter(|pack| pack.live_blobs == 0 || dead(pack) * 100 >= pack.bytes * DEAD_PERCENT)
+        .filter(|pack| {
+            pack.live_blobs == 0
+                || dead(pack) * 100 >= pack.bytes * DEAD_PERCENT
+                // Not one personal value stays behind, whatever that costs.
+                || (is_personal(&pack.class) && pack.live_blobs < pack.blobs)
+        })
         .cloned()
         .collect();
     chosen.sort_by_key(|pack| (pack.live_bytes, pack.id));
@@ -43,9 +49,14 @@ pub(in crate::archive) fn dead(pack: &PackRow) -> u64 {
     pack.bytes.saturating_sub(rewritten)
 }
 
-/// Returns true when anything was ever purged, or a hold was placed or released.
+/// Returns true when anything was ever purged or erased, or a hold was placed or released.
 pub(in crate::archive) fn was_purged(view: &View) -> bool {
-    view.plans_stale_since() > EventSeq(0)
+    purged_since(view) > EventSeq(0)
+}
+
+/// Returns the newest event after which content may be needed no more; 0 means none.
+pub(in crate::archive) fn purged_since(view: &View) -> EventSeq {
+    view.plans_stale_since().max(view.newest_erased())
 }
 
 /// Returns the bytes of the journal's records that nothing needs any more; 0 when there are none.

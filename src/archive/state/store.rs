@@ -55,6 +55,8 @@ pub(in crate::archive) struct Store {
     pub(in crate::archive) log_damage: Vec<String>,
     /// Damage of content, found by the opening.
     pub(in crate::archive) content_damage: OnceLock<ContentDamage>,
+    /// Held while a declaration of personal fields is made from the one before.
+    pub(in crate::archive) declaring: Mutex<()>,
 }
 
 /// What an opening knows of a store when it puts the parts together.
@@ -123,6 +125,7 @@ impl Store {
             tree: Mutex::new(None),
             log_damage,
             content_damage: OnceLock::new(),
+            declaring: Mutex::default(),
         }
     }
 }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use crate::archive::{Access, Leaf, NextEvent};
+use crate::archive::{Access, Archive, Leaf, NextEvent};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EventSeq;
 use crate::{Error, ErrorKind};
@@ -16,7 +17,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Print the events as they stand in the log, one JSON line each
 ///
 /// The lines are what hashes and signatures are made over, byte for byte; --json and --utc change
-/// nothing.
+/// nothing. With --reveal, personal values that are known are put in, so those lines are others.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -38,6 +39,9 @@ pub(crate) struct Args {
     /// Only of this type, such as archived, purged or annals.archived.v1
     #[arg(long = "type", value_name = "T")]
     kind: Option<String>,
+    /// Put personal values and names of accounts in, where they are known
+    #[arg(long)]
+    reveal: bool,
     /// Then wait for more
     #[arg(short, long)]
     follow: bool,
@@ -66,7 +70,13 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         match next {
             NextEvent::Event(leaf) => {
                 if args.kind.as_deref().is_none_or(|kind| is_of(&leaf, kind)) {
-                    context.print([leaf.bytes(), b"\n"].concat())?;
+                    let line = if args.reveal {
+                        revealed(&archive, &leaf)
+                    } else {
+                        None
+                    };
+                    let line = line.as_ref().map_or(leaf.bytes(), String::as_bytes);
+                    context.print([line, b"\n"].concat())?;
                 }
             }
             NextEvent::TimedOut => {}
@@ -74,6 +84,25 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         }
     }
     Ok(Exit::Done)
+}
+
+/// Returns the line of an event with its personal values, and with what became of the others.
+/// `None` for an event without any.
+fn revealed(archive: &Archive, leaf: &Leaf) -> Option<String> {
+    let revealed = archive.reveal(leaf).ok()?;
+    if revealed.values.is_empty() && revealed.account.is_none() {
+        return None;
+    }
+    let mut line: Map<String, Value> = serde_json::from_str(&leaf.line).ok()?;
+    line.insert("data".to_owned(), revealed.data()?);
+    if let Some(account) = &revealed.account {
+        line.insert("account".to_owned(), serde_json::to_value(account).ok()?);
+    }
+    if !revealed.values.is_empty() {
+        let values = serde_json::to_value(&revealed.values).ok()?;
+        line.insert("personal".to_owned(), values);
+    }
+    serde_json::to_string(&line).ok()
 }
 
 /// The members of an event that do not depend on its type.

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::archive::{Access, Archive, Snapshot};
+use crate::archive::{Access, Archive};
 use crate::cli::content::note_access;
 use crate::cli::entries::{Filters, selected_ids};
 use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Meta;
-use crate::event::EntryRanges;
-use crate::export::{self, Derived, NewBundle, Tally, What, WithContents};
+use crate::event::{EntryRanges, Event, Sealed};
+use crate::export::{self, Derived, Disclose, NewBundle, Tally, What, WithContents};
 use crate::id::EventSeq;
 use crate::query::{Filter, Purged};
 use crate::{Error, ErrorKind};
@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// Also a form for other programs, which is no evidence; may be repeated
     #[arg(long, value_name = "FORM")]
     derived: Vec<Form>,
+    /// Also the personal values that the lines have digests of, and that were not erased
+    #[arg(long)]
+    with_personal: bool,
     #[command(flatten)]
     filters: Filters,
 }
@@ -89,7 +92,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             .into());
     }
     let archive = context.open(Access::ReadWrite)?;
-    let what = what(filter, &archive.snapshot()?, context)?;
+    let what = what(filter, &archive, context)?;
     let with = if args.with_blobs {
         WithContents::Yes
     } else {
@@ -100,7 +103,14 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         let ids = || Ok(entries.iter().collect());
         note_access(&archive, "export", Some(&to), ids, context)?;
     }
-    let bundle = write(&archive, what, with, &derived, dir, context)?;
+    let disclose = |event: &Event| disclosures(&archive, event);
+    let disclose: Option<&Disclose<'_>> = args.with_personal.then_some(&disclose as _);
+    let also = Also {
+        with,
+        derived: &derived,
+        disclose,
+    };
+    let bundle = write(&archive, what, &also, dir, context)?;
     let closed = archive.close();
     context.meter.clear();
     if context.json() {
@@ -122,20 +132,26 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
+/// What a bundle has beside the lines and their proofs.
+struct Also<'a> {
+    with: WithContents,
+    derived: &'a [Derived],
+    disclose: Option<&'a Disclose<'a>>,
+}
+
 /// How many events are counted between two reports of progress.
 const COUNTED_AT_ONCE: u64 = 4_096;
 
 fn write(
     archive: &Archive,
     what: What,
-    with: WithContents,
-    derived: &[Derived],
+    also: &Also<'_>,
     dir: PathBuf,
     context: &Context<'_>,
 ) -> Result<Bundle, Failure> {
     let progress = context.meter.as_progress();
     let newest = archive.newest().0;
-    let mut tally = Tally::new(what, with);
+    let mut tally = Tally::new(what, also.with);
     for leaf in archive.events(EventSeq(1), None)? {
         context.check_cancelled()?;
         let leaf = leaf?;
@@ -151,13 +167,14 @@ fn write(
         counted: &counted,
         checkpoint: &recorded.signed,
         vkeys: recorded.signed.signed_by(),
-        derived,
+        derived: also.derived,
         read: &|blob, out| {
             let mut content = archive.read(&blob.blake3)?;
             std::io::copy(&mut content, out)
                 .map(drop)
                 .map_err(|error| Error::io("copy", format!("blob {}", blob.blake3), error))
         },
+        disclose: also.disclose,
         progress: &|done, total| progress.report(done, total, "exporting"),
     };
     let lines = archive.events(EventSeq(1), Some(last))?.map(|leaf| {
@@ -177,12 +194,27 @@ fn write(
     })
 }
 
+/// Returns the personal values of an event that the store has.
+fn disclosures(archive: &Archive, event: &Event) -> Result<Vec<(Sealed, Vec<u8>)>, Error> {
+    let mut found = Vec::new();
+    for sealed in &event.sealed {
+        if let Some(disclosure) = archive.disclosure(sealed)? {
+            found.push((sealed.clone(), disclosure));
+        }
+    }
+    Ok(found)
+}
+
 /// Returns the whole log, or the entries that the filter selects, with the filters in words.
-fn what(filter: Filter, snapshot: &Snapshot, context: &Context<'_>) -> Result<What, Failure> {
+fn what(filter: Filter, archive: &Archive, context: &Context<'_>) -> Result<What, Failure> {
     if filter.is_empty() {
         return Ok(What::Whole);
     }
-    let filters = words(&filter);
+    let snapshot = &archive.snapshot()?;
+    // The filters become part of the log.
+    let personal = archive.personal_fields().into_iter();
+    let personal = personal.filter_map(|declared| declared.field.parse().ok());
+    let filters = words(&filter.masked(&personal.collect::<Vec<_>>()));
     let ids = selected_ids(filter.purged(Purged::Include), snapshot, context)?;
     Ok(What::Selection {
         entries: EntryRanges::of(ids),

@@ -9,6 +9,7 @@ use crate::cli::caller::absolute;
 use crate::cli::render::{escape, path_text};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
+use crate::event::PersonalField;
 use crate::id::StoreId;
 
 /// Make a store; refuses a folder that is not empty
@@ -20,6 +21,9 @@ use crate::id::StoreId;
 pub(crate) struct Args {
     /// Where; made if missing [default: the store that is named, else here]
     dir: Option<PathBuf>,
+    /// Fields whose values can be erased, separated by commas; see `annals privacy`
+    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
+    personal: Vec<PersonalField>,
     /// Make no key: the log is not signed
     #[arg(long)]
     no_key: bool,
@@ -40,7 +44,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         None => store::named(&context.globals, context.caller_env())?
             .unwrap_or_else(|| PathBuf::from(".")),
     };
-    let archive = Archive::create(&dir, context.options(Access::ReadWrite))?;
+    let options = context.options(Access::ReadWrite).personal(args.personal);
+    let archive = Archive::create(&dir, options)?;
     let mut made = Made {
         store: archive.store_id(),
         path: path_text(&absolute(&dir)),

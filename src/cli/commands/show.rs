@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::events::{Envelope, bare};
+use super::personal_values::{Personal, gone, personal_values};
 use super::why;
 use crate::Result;
-use crate::archive::{Access, Archive, Leaf};
+use crate::archive::{Access, Account, Archive, Leaf};
 use crate::cli::content::no_entry;
 use crate::cli::entries::{EntryObject, accessed_words, notes_table, status_cell, status_style};
 use crate::cli::render::{
@@ -40,6 +41,9 @@ pub(crate) struct Args {
 struct Shown<'a> {
     #[serde(flatten)]
     entry: EntryObject<'a>,
+    /// What became of its personal values, the oldest first.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    personal: &'a [Personal],
     timeline: &'a [Moment],
 }
 
@@ -59,6 +63,9 @@ struct Moment {
     kind: String,
     time: Timestamp,
     actor: Option<String>,
+    /// The pseudonym of the actor, where the log has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pseudonym: Option<String>,
     summary: String,
 }
 
@@ -85,13 +92,15 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         return Ok(Exit::Done);
     }
     let timeline = timeline(&archive, args.id, &zone)?;
+    let personal = personal_values(&archive, args.id)?;
     if context.json() {
         context.print_json(&Shown {
             entry: EntryObject::new(&entry, &zone),
+            personal: &personal,
             timeline: &timeline,
         })?;
     } else {
-        let text = page(&entry, &timeline, &zone, context.canvas());
+        let text = page(&entry, &personal, &timeline, &zone, context.canvas());
         context.print(text)?;
     }
     Ok(Exit::Done)
@@ -99,7 +108,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 
 /// Returns the events that name the entry. None is older than the entry's first event.
 fn timeline(archive: &Archive, id: EntryId, zone: &Zone) -> Result<Vec<Moment>> {
-    let mut life = Life::of(id);
+    let mut life = Life::of(Some(archive), id);
     let mut timeline = Vec::new();
     for leaf in archive.events(id.event(), None)? {
         if let Some(mut moment) = life.moment(&leaf?) {
@@ -111,7 +120,9 @@ fn timeline(archive: &Archive, id: EntryId, zone: &Zone) -> Result<Vec<Moment>> 
 }
 
 /// Selects the events of one entry.
-struct Life {
+struct Life<'a> {
+    /// What reveals personal values; without it they stay absent.
+    archive: Option<&'a Archive>,
     id: EntryId,
     /// How an event's JSON names this entry. Searching for this text avoids parsing unrelated
     /// events.
@@ -120,9 +131,10 @@ struct Life {
     holds: Vec<String>,
 }
 
-impl Life {
-    fn of(id: EntryId) -> Self {
+impl<'a> Life<'a> {
+    fn of(archive: Option<&'a Archive>, id: EntryId) -> Self {
         Self {
+            archive,
             id,
             spelled: format!("\"entry\":{id}"),
             holds: Vec::new(),
@@ -134,7 +146,8 @@ impl Life {
             || leaf.line.contains(&self.spelled)
             || leaf.line.contains("\"annals.hold.")
             || leaf.line.contains("\"annals.purged.")
-            || leaf.line.contains("\"annals.accessed.");
+            || leaf.line.contains("\"annals.accessed.")
+            || leaf.line.contains("\"annals.erased.");
         if !may_concern {
             return None;
         }
@@ -142,17 +155,36 @@ impl Life {
         let Ok(envelope) = Envelope::of(leaf) else {
             return None;
         };
-        let summary = match Body::from_json(&envelope.kind, envelope.data.get()) {
-            Ok(body) => self.summary(leaf.seq, body),
-            Err(_) => Some("it cannot be read: 'annals verify' says why".to_owned()),
+        let (body, account) = self.revealed(leaf, &envelope);
+        let summary = match body {
+            Some(body) => self.summary(leaf.seq, body),
+            None => Some("it cannot be read: 'annals verify' says why".to_owned()),
+        };
+        let actor = envelope.authid.map(Cow::into_owned);
+        let (actor, pseudonym) = match account {
+            Some(account) => (account.name.or_else(|| actor.clone()), actor),
+            None => (actor, None),
         };
         summary.map(|summary| Moment {
             seq: leaf.seq,
             kind: envelope.kind.into_owned(),
             time: envelope.time,
-            actor: envelope.authid.map(Cow::into_owned),
+            actor,
+            pseudonym,
             summary,
         })
+    }
+
+    /// Returns the fact of an event with its personal values, and whom its pseudonym stands for.
+    fn revealed(&self, leaf: &Leaf, envelope: &Envelope<'_>) -> (Option<Body>, Option<Account>) {
+        match self.archive.map(|archive| archive.reveal(leaf)) {
+            Some(Ok(revealed)) => (Some(revealed.event.body), revealed.account),
+            Some(Err(_)) => (None, None),
+            None => {
+                let body = Body::from_json(&envelope.kind, envelope.data.get());
+                (body.ok(), None)
+            }
+        }
     }
 
     /// Describes what the event says about this entry, if anything.
@@ -221,15 +253,26 @@ impl Life {
                 "purged by rule {}, plan {}: {}",
                 purged.rule, purged.plan_id, purged.reason
             )),
+            Body::Erased(erased) if erased.entries.contains(self.id) => {
+                Some(format!("erased {}: {}", erased.field, erased.reason))
+            }
             _ => None,
         }
     }
 }
 
-fn page(entry: &Entry, timeline: &[Moment], zone: &Zone, canvas: Canvas) -> String {
+fn page(
+    entry: &Entry,
+    personal: &[Personal],
+    timeline: &[Moment],
+    zone: &Zone,
+    canvas: Canvas,
+) -> String {
     let heading = |text: &str| format!("\n{}\n", Style::Bold.paint(text, canvas.colour));
     let mut out = title(entry, canvas);
-    out += &facts(known(entry, zone), canvas);
+    let mut known = known(entry, zone);
+    known.extend(gone(personal));
+    out += &facts(known, canvas);
     if !entry.attempts.is_empty() {
         out += &heading("Attempts");
         out += &attempts(&entry.attempts, zone, canvas);
@@ -441,7 +484,7 @@ mod tests {
 
     #[test]
     fn the_timeline_of_an_entry_leaves_out_other_entries() {
-        let mut life = Life::of(EntryId(47));
+        let mut life = Life::of(None, EntryId(47));
         let mut told = |leaf: Leaf| {
             let moment = life.moment(&leaf);
             moment.map(|moment| moment.summary)
@@ -529,7 +572,7 @@ mod tests {
     #[test]
     fn a_leaf_that_cannot_be_read_is_told_as_such_and_not_left_out() {
         let broken = leaf(47, "archived", r#"{"converter":1}"#);
-        let moment = Life::of(EntryId(47)).moment(&broken).expect("told");
+        let moment = Life::of(None, EntryId(47)).moment(&broken).expect("told");
         assert_eq!(moment.kind, "annals.archived.v1");
         assert!(
             moment.summary.starts_with("it cannot be read"),
@@ -545,9 +588,10 @@ mod tests {
             kind: "annals.archived.v1".into(),
             time: sample().archived_at,
             actor: Some("mia".into()),
+            pseudonym: None,
             summary: "archived SN1042.csv for ICT CSV, 5.0 KiB".into(),
         };
-        let page = page(&sample(), &[moment], &Zone::Utc, PLAIN);
+        let page = page(&sample(), &[], &[moment], &Zone::Utc, PLAIN);
         let (blake3, sha256) = (sample().blake3, sample().sha256);
         let expected = format!(
             "\

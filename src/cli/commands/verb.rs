@@ -3,9 +3,9 @@
 use super::reach::Reach;
 use super::{
     archive, backup, cat, checkpoint, compact, completions, config, confirm_move, convert, demo,
-    demo_converter, diff, events, export, find, hold, host, init, job, key, list, man, note, prove,
-    rebuild, repair, report, reprocess, restore, restore_store, retention, review, show, stats,
-    verify, verify_export, verify_proof,
+    demo_converter, diff, erase, events, export, find, hold, host, init, job, key, list, man, note,
+    privacy, prove, rebuild, repair, report, reprocess, restore, restore_store, retention, review,
+    show, stats, verify, verify_export, verify_proof,
 };
 use crate::cli::run::{Context, Exit, Failure};
 
@@ -47,6 +47,8 @@ verbs! {
     Config = config,
     Retention = retention,
     Hold = hold,
+    Privacy = privacy,
+    Erase = erase,
     Compact = compact,
     Backup = backup,
     RestoreStore = restore_store,
@@ -99,6 +101,8 @@ impl Verb {
             | Self::Job(_)
             | Self::Retention(_)
             | Self::Hold(_)
+            | Self::Privacy(_)
+            | Self::Erase(_)
             | Self::Compact(_)
             | Self::Backup(_)
             | Self::Stats(_)

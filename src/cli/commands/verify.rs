@@ -179,6 +179,7 @@ fn unreadable(error: &Error, context: &Context<'_>) -> Result<VerifyReport, Erro
         blobs: 0,
         checked_bytes: 0,
         known_losses: KnownLosses::default(),
+        erased: 0,
         evidence: EvidenceSummary::default(),
         selection: None,
     })
@@ -267,8 +268,15 @@ fn print(report: &VerifyReport, context: &mut Context<'_>) -> Result<(), Failure
             counted(contents, "content", "contents"),
         ),
     };
+    let erased = match report.erased {
+        0 => String::new(),
+        erased => format!(
+            "erased by design, and recorded as erased: {}\n",
+            counted(erased, "personal value", "personal values"),
+        ),
+    };
     context.print(format!(
-        "{verdict}: {}, {}, {}, {} checked{findings}\n{signed}{stamped}{known}",
+        "{verdict}: {}, {}, {}, {} checked{findings}\n{signed}{stamped}{known}{erased}",
         counted(report.events, "event", "events"),
         counted(report.packs, "pack", "packs"),
         counted(report.blobs, "blob", "blobs"),

@@ -92,6 +92,7 @@ fn a_million_events__take_bounded_time_and_memory() {
         vkeys: &[key.verifier().clone()],
         derived: &[],
         read: &|_, _| Ok(()),
+        disclose: None,
         progress: &|done, _| told.set(done),
     };
     let writing = Stopwatch::start();

@@ -4,6 +4,7 @@
 mod certificates;
 mod derived;
 mod million;
+mod personal;
 mod recipes;
 mod sample;
 #[cfg(feature = "parquet")]

@@ -10,7 +10,7 @@ use crate::export::{What, WithContents};
 
 /// Copies folder `b` to a real folder, and runs both recipes on it. `None` where a tool that they
 /// need is missing.
-fn recipes(disk: &SimDisk, vkey: &str) -> Option<[bool; 2]> {
+pub(super) fn recipes(disk: &SimDisk, vkey: &str) -> Option<[bool; 2]> {
     let has = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
     if !["bash", "xxd", "openssl", "python3"]
         .iter()

@@ -10,15 +10,15 @@ use crate::disk::{DirEntry, Disk, DiskFile, DiskLock, OpenMode};
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
     Actor, ActorKind, Archived, BlobRef, Body, ClockReading, Converted, EntryRanges, Event,
-    HoldPlaced, HoldReleased, PurgedEntries, Reported, Source, StoreCreated,
+    HoldPlaced, HoldReleased, PurgedEntries, Reported, Sealed, Source, StoreCreated,
 };
 use crate::evidence::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::evidence::key::{SecretKey, Signer};
 use crate::evidence::note::{KeyName, VerifierKey};
 use crate::evidence::tree::Frontier;
 use crate::export::{
-    Bundled, Counted, Derived, NewBundle, Tally, Trust, Verified, What, WithContents, verify_on,
-    write_on,
+    Bundled, Counted, Derived, Disclose, NewBundle, Tally, Trust, Verified, What, WithContents,
+    verify_on, write_on,
 };
 use crate::format::leaf;
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, Sha256, StoreId};
@@ -93,6 +93,10 @@ impl Plant {
     }
 
     pub(super) fn record(&mut self, body: Body) -> EventSeq {
+        self.record_sealed(body, Vec::new())
+    }
+
+    pub(super) fn record_sealed(&mut self, body: Body, sealed: Vec<Sealed>) -> EventSeq {
         let seq = EventSeq(self.lines.len() as u64 + 1);
         let minutes = i64::try_from(seq.0).expect("a short log");
         let event = Event {
@@ -104,6 +108,7 @@ impl Plant {
                 mono_ms: seq.0 * 60_000,
             },
             body,
+            sealed,
         };
         self.lines
             .push(leaf::encode(&STORE, &event).expect("a sound event"));
@@ -121,8 +126,14 @@ impl Plant {
     }
 
     pub(super) fn archive(&mut self, name: &str, bytes: &[u8]) -> EntryId {
+        let body = self.source(name, bytes);
+        EntryId::from(self.record(body))
+    }
+
+    /// Returns the fact that a source was archived.
+    pub(super) fn source(&mut self, name: &str, bytes: &[u8]) -> Body {
         let blob = self.content(bytes);
-        let seq = self.record(Body::Archived(Archived {
+        Body::Archived(Archived {
             converter: "ICT".into(),
             converter_version: None,
             source: Source::default().name(name).path(format!("/in/{name}")),
@@ -134,8 +145,7 @@ impl Plant {
             arguments: Meta::new(),
             retention: Retention::days(90),
             key: None,
-        }));
-        EntryId::from(seq)
+        })
     }
 
     pub(super) fn convert(&mut self, entry: EntryId, attempt: u32, report: &[u8]) {
@@ -216,7 +226,7 @@ impl Plant {
         with: WithContents,
     ) -> Result<Bundled> {
         let (counted, checkpoint) = self.prepare(what, with);
-        self.write_to(disk, name, &counted, &checkpoint)
+        self.write_to(disk, name, &counted, &checkpoint, None)
     }
 
     pub(super) fn write_to(
@@ -225,6 +235,7 @@ impl Plant {
         name: &str,
         counted: &Counted,
         checkpoint: &SignedCheckpoint,
+        disclose: Option<&Disclose<'_>>,
     ) -> Result<Bundled> {
         let read = |blob: &BlobRef, out: &mut dyn io::Write| {
             let content = self.contents.get(&blob.sha256);
@@ -238,9 +249,19 @@ impl Plant {
             vkeys: &[self.vkey()],
             derived: &self.derived,
             read: &read,
+            disclose,
             progress: &|_, _| {},
         };
         write_on(disk, name, &new, self.events().map(Ok))
+    }
+
+    /// Exports the whole log to a new disk, with personal values.
+    pub(super) fn export_disclosed(&mut self, disclose: &Disclose<'_>) -> SimDisk {
+        let disk = SimDisk::new();
+        let (counted, checkpoint) = self.prepare(What::Whole, WithContents::No);
+        self.write_to(&disk, "b", &counted, &checkpoint, Some(disclose))
+            .expect("exported");
+        disk
     }
 
     /// Exports to a new disk.

@@ -256,7 +256,7 @@ fn lines_that_do_not_give_the_signed_root__are_never_green() {
     let disk = SimDisk::new();
     let signed = forged.sign();
     forged
-        .write_to(&disk, "b", &counted, &signed)
+        .write_to(&disk, "b", &counted, &signed, None)
         .expect("written");
     assert!(look(&disk, &plant.trust()).ok, "whoever has the key can");
     let root = |plant: &Plant| crate::id::Sha256::from_bytes(plant.sign().checkpoint().root);
@@ -709,7 +709,7 @@ fn what_is_no_bundle_or_a_later_ones__is_unreadable() {
     later.record(Body::Exported(counted.exported.clone()));
     let (disk, signed) = (SimDisk::new(), later.sign());
     later
-        .write_to(&disk, "b", &counted, &signed)
+        .write_to(&disk, "b", &counted, &signed, None)
         .expect("written");
     assert_eq!(look(&disk, &later.trust()).verdict, Verdict::Unreadable);
 }
@@ -729,7 +729,7 @@ fn counts_that_are_not_those_of_the_lines__are_noticed() {
         plant.record(Body::Exported(counted.exported.clone()));
         let (disk, signed) = (SimDisk::new(), plant.sign());
         plant
-            .write_to(&disk, "b", &counted, &signed)
+            .write_to(&disk, "b", &counted, &signed, None)
             .expect("written");
         let found = look(&disk, &plant.trust());
         assert!(!found.ok, "{change}: {found:?}");

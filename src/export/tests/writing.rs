@@ -44,7 +44,7 @@ fn a_write_that_fails__leaves_nothing_that_looks_whole() {
     for call in 0.. {
         let disk = SimDisk::new();
         disk.fail_at(call, Fault::Os(28), Repeat::Sticky);
-        let written = plant.write_to(&disk, "b", &counted, &signed);
+        let written = plant.write_to(&disk, "b", &counted, &signed, None);
         let struck = disk.struck() > 0;
         disk.heal();
         if let Err(error) = written {

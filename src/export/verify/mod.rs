@@ -4,6 +4,7 @@
 
 mod bundle;
 mod contents;
+mod disclosures;
 mod files;
 mod log;
 mod outcome;
@@ -76,6 +77,7 @@ fn check(
     let bundle = Bundle::open(disk, files, trust, found)?;
     let facts = log::check(&bundle, trust, progress, found)?;
     contents::check(&bundle, &facts, found);
+    disclosures::check(&bundle, &facts, found);
     paper::check(&bundle, &facts, found);
     Some(())
 }

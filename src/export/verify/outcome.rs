@@ -113,6 +113,8 @@ pub struct Verified {
     pub packs: u64,
     /// Contents that were checked.
     pub blobs: u64,
+    /// Personal values that were checked against the digests of their leaves.
+    pub disclosures: u64,
     /// Entries whose content was purged, and events that erased a field.
     pub erased: u64,
     /// Bytes that were read and compared.
@@ -136,6 +138,7 @@ impl Verified {
             entries: 0,
             packs: 0,
             blobs: 0,
+            disclosures: 0,
             erased: 0,
             checked_bytes: 0,
         }

@@ -60,6 +60,7 @@ fn example() -> Event {
             retention: Retention::days(90),
             key: None,
         }),
+        sealed: Vec::new(),
     }
 }
 

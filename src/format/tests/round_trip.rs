@@ -6,14 +6,16 @@ use proptest::prelude::*;
 
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
-    Accessed, Actor, ActorKind, Annotated, Archived, BlobRef, Body, BundleFile, CheckpointCadence,
-    CheckpointSigned, CheckpointTimestamped, ClockReading, ClockStepped, Compacted, ConfigChanged,
-    ContentsCount, ContinuedFrom, Converted, ConverterRegistered, Counts, EntryRanges, Event,
-    Exported, HoldPlaced, HoldReleased, JobError, JobFinished, JobResumed, JobSelected, JobStarted,
-    JobStop, JobStopped, KeyCreated, KeyLost, KeyRotated, Lost, PurgePlanned, PurgeRefused,
-    PurgedEntries, Recovered, Repaired, RepairedFile, Reported, Reviewed, Scope, Source,
-    StoreContinued, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown, Verified,
+    Accessed, Actor, ActorKind, ActorNamed, Annotated, Archived, BlobRef, Body, BundleFile,
+    CheckpointCadence, CheckpointSigned, CheckpointTimestamped, ClockReading, ClockStepped,
+    Compacted, ConfigChanged, ContentsCount, ContinuedFrom, Converted, ConverterRegistered, Counts,
+    EntryRanges, Erased, Event, Exported, HoldPlaced, HoldReleased, JobError, JobFinished,
+    JobResumed, JobSelected, JobStarted, JobStop, JobStopped, KeyCreated, KeyLost, KeyRotated,
+    Lost, PersonalField, PrivacyDeclared, PurgePlanned, PurgeRefused, PurgedEntries, Recovered,
+    Repaired, RepairedFile, Reported, Reviewed, Scope, Sealed, Source, StoreContinued,
+    StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown, Verified,
 };
+use crate::format::disclosure;
 use crate::format::leaf::{LeafError, decode, encode};
 use crate::id::{
     AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256, StoreId,
@@ -617,6 +619,38 @@ fn exported() -> impl Strategy<Value = Body> {
         })
 }
 
+fn of_privacy() -> impl Strategy<Value = Body> {
+    let declared = (texts(), of(text()))
+        .prop_map(|(fields, reason)| Body::PrivacyDeclared(PrivacyDeclared { fields, reason }));
+    let named =
+        (text(), of(text())).prop_map(|(actor, name)| Body::ActorNamed(ActorNamed { actor, name }));
+    let erased = (text(), vec(number(), 0..4), of(text()), texts(), text()).prop_map(
+        |(field, ids, actor, digests, reason)| {
+            Body::Erased(Erased {
+                field,
+                entries: EntryRanges::of(ids.into_iter().map(EntryId)),
+                actor,
+                digests,
+                reason,
+            })
+        },
+    );
+    prop_oneof![declared.boxed(), named.boxed(), erased.boxed()]
+}
+
+/// Stand-ins for personal values, under any names.
+fn sealed() -> impl Strategy<Value = Vec<Sealed>> {
+    let one =
+        (text(), any::<[u8; 32]>(), any::<[u8; 32]>()).prop_map(|(field, digest, content)| {
+            Sealed::new(
+                field,
+                Sha256::from_bytes(digest),
+                BlobId::from_bytes(content),
+            )
+        });
+    prop_oneof![3 => Just(Vec::new()), 1 => vec(one, 1..4)]
+}
+
 /// Fails to compile when there is an event type that the generators do not produce.
 fn is_made(body: &Body) -> bool {
     match body {
@@ -656,6 +690,9 @@ fn is_made(body: &Body) -> bool {
         | Body::Reviewed(_)
         | Body::Accessed(_)
         | Body::ClockStepped(_)
+        | Body::PrivacyDeclared(_)
+        | Body::ActorNamed(_)
+        | Body::Erased(_)
         | Body::Unknown(_) => true,
     }
 }
@@ -676,17 +713,25 @@ fn event() -> impl Strategy<Value = Event> {
         of_an_entry().boxed(),
         of_the_rest().boxed(),
         of_an_audit().boxed(),
-        of_the_evidence().boxed()
+        of_the_evidence().boxed(),
+        of_privacy().boxed()
     ];
     // No event has a higher number.
     let seq = prop_oneof![Just(EventSeq::MAX.0), 1..=EventSeq::MAX.0].prop_map(EventSeq);
-    (seq, time(), actor, clock, body).prop_map(|(seq, time, actor, clock, body)| Event {
-        seq,
-        time,
-        actor,
-        clock,
-        body,
-    })
+    (seq, time(), actor, clock, body, sealed()).prop_map(
+        |(seq, time, actor, clock, body, sealed)| Event {
+            // Of an event of an unknown type, the data are kept as they are.
+            sealed: match body {
+                Body::Unknown(_) => Vec::new(),
+                _ => sealed,
+            },
+            seq,
+            time,
+            actor,
+            clock,
+            body,
+        },
+    )
 }
 
 proptest! {
@@ -701,6 +746,93 @@ proptest! {
         prop_assert!(!line.contains('\n'));
         prop_assert_eq!(decode(&line).expect("readable"), event);
     }
+}
+
+/// The personal fields that every kind of fact can have.
+fn personal_fields() -> Vec<PersonalField> {
+    let names = [
+        "actor",
+        "source_path",
+        "source_name",
+        "key",
+        "serial",
+        "part",
+        "station",
+        "process",
+        "error",
+    ];
+    names
+        .map(|name| name.parse().expect("a field"))
+        .into_iter()
+        .chain([PersonalField::Meta("m".into())])
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// A value that comes back changed would make a rebuilt index another one than the live one.
+    #[test]
+    fn any_fact_sealed_and_revealed_is_the_fact(
+        event in event().prop_filter("has its data", |event| event.sealed.is_empty()),
+    ) {
+        let mut sealed = event.clone();
+        let mut fields = personal_fields();
+        if let Body::Archived(fact) = &event.body {
+            let of = |prefix: &str, name: &String| format!("{prefix}.{name}").parse().ok();
+            fields.extend(fact.meta.keys().filter_map(|name| of("meta", name)));
+            fields.extend(fact.arguments.keys().filter_map(|name| of("arguments", name)));
+        }
+        let salt = || Ok::<_, std::convert::Infallible>([9; disclosure::SALT_BYTES]);
+        let disclosures = disclosure::seal(&mut sealed.body, &fields, salt).expect("sealed");
+        sealed.sealed = disclosures.iter().map(disclosure::Disclosure::sealed).collect();
+        let line = encode(&StoreId::from_bytes([7; 16]), &sealed).expect("a line");
+        let mut read = decode(&line).expect("readable");
+        prop_assert_eq!(&read, &sealed);
+        for (stands, disclosure) in sealed.sealed.iter().zip(&disclosures) {
+            let text = disclosure.text.as_bytes();
+            prop_assert!(disclosure::reveal(&mut read, stands, text));
+            // A second time it would replace what is there.
+            let before = read.clone();
+            prop_assert!(!disclosure::reveal(&mut read, stands, text));
+            prop_assert_eq!(&read, &before);
+        }
+        prop_assert_eq!(read.body, event.body);
+    }
+}
+
+/// What an eraser of twenty years later finds. The data begin as those of any archived source.
+#[test]
+fn a_leaf_with_personal_fields_is_these_bytes() {
+    let line = concat!(
+        r#"{"specversion":"1.0","id":"3","source":"urn:annals:07070707070707070707070707070707","#,
+        r#""type":"annals.actor.named.v1","time":"1970-01-01T00:00:00.000000+00:00","#,
+        r#""sequence":"00000000000000000003","authtype":"user","authid":"a:5f","bootid":"b","#,
+        r#""monotonicms":"0","data":{"actor":"a:5f","_sd_alg":"sha-256","#,
+        r#""_sd":["nvSxUZ52zVMzRROZsIH6jtJBnPl49in8qlgEazipKsE"],"#,
+        r#""_sd_content":[["actor","CONTENT"]]}}"#,
+    );
+    let mut event = Event {
+        seq: EventSeq(3),
+        time: Timestamp::from_micros(0),
+        actor: Actor::new(ActorKind::User, "a:5f"),
+        clock: ClockReading {
+            boot: "b".into(),
+            mono_ms: 0,
+        },
+        body: Body::ActorNamed(ActorNamed {
+            actor: "a:5f".into(),
+            name: Some("kari".into()),
+        }),
+        sealed: Vec::new(),
+    };
+    let salt = || Ok::<_, std::convert::Infallible>([5; disclosure::SALT_BYTES]);
+    let made = disclosure::seal(&mut event.body, &[PersonalField::Actor], salt).expect("sealed");
+    event.sealed = made.iter().map(disclosure::Disclosure::sealed).collect();
+    let written = encode(&StoreId::from_bytes([7; 16]), &event).expect("a line");
+    let line = line.replace("CONTENT", &BlobId::of(made[0].text.as_bytes()).to_string());
+    assert_eq!(written, line);
+    assert!(!written.contains("kari"));
 }
 
 /// The sandbox is the newest field of an attempt's event, so older lines lack it.
@@ -822,6 +954,7 @@ fn a_fact_that_would_not_read_back_is_no_line() {
             retention: Retention::days(0),
             key: None,
         }),
+        sealed: Vec::new(),
     };
     let refused = encode(&StoreId::from_bytes([7; 16]), &event).expect_err("no event");
     assert!(matches!(refused, LeafError::Unfaithful { .. }), "{refused}");

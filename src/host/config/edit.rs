@@ -49,6 +49,7 @@ impl SectionRef<'_> {
         match self {
             Self::Section("store") => "store",
             Self::Section("evidence") => "evidence",
+            Self::Section("privacy") => "privacy",
             Self::Section("host") => "host",
             _ => "converter",
         }
@@ -183,7 +184,7 @@ impl Config {
             )
             .hint("for example: config set 'ICT CSV.timeout_s' 300"));
         };
-        if let Some(section) = ["store", "evidence", "host", "defaults"]
+        if let Some(section) = ["store", "evidence", "privacy", "host", "defaults"]
             .into_iter()
             .find(|name| *name == first)
         {
@@ -198,7 +199,7 @@ impl Config {
             .map(|config| config.converter.name.as_str());
         let message = match suggest(
             first,
-            names.chain(["store", "evidence", "host", "defaults"]),
+            names.chain(["store", "evidence", "privacy", "host", "defaults"]),
         ) {
             Some(meant) => format!("there is no converter '{first}'; did you mean '{meant}'?"),
             None => format!("there is no converter '{first}'"),

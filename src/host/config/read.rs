@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 use super::schema::{Inherited, KEYS, find, unknown_key, unknown_section};
 use super::scope::{Scope, Values, archive_settings};
 use super::settings::{Config, ConfigErrors, EvidenceSettings, LogFormat, Problem};
+use crate::event::PersonalField;
 use crate::{Error, ErrorKind, Result};
 
 /// Maximum bytes of a configuration file.
@@ -89,6 +90,7 @@ impl Reader<'_> {
         }
         let mut store = Values::new();
         let mut evidence = Values::new();
+        let mut privacy = Values::new();
         let mut host = Values::new();
         let mut defaults = Values::new();
         let mut converters: Vec<(usize, Values)> = Vec::new();
@@ -106,6 +108,9 @@ impl Reader<'_> {
                 }
                 ("evidence", DeValue::Table(table)) => {
                     self.table("evidence", "[evidence]", table, "", &mut evidence);
+                }
+                ("privacy", DeValue::Table(table)) => {
+                    self.table("privacy", "[privacy]", table, "", &mut privacy);
                 }
                 ("host", DeValue::Table(table)) => {
                     self.table("host", "[host]", table, "", &mut host);
@@ -136,7 +141,7 @@ impl Reader<'_> {
                         "converters are written [[converter]], with two brackets",
                     );
                 }
-                (section @ ("store" | "evidence" | "host" | "defaults"), _) => {
+                (section @ ("store" | "evidence" | "privacy" | "host" | "defaults"), _) => {
                     self.problem(line, format!("[{section}] must be a table"));
                 }
                 (unknown, _) => {
@@ -148,7 +153,7 @@ impl Reader<'_> {
         self.build(
             path,
             dir,
-            [&store, &evidence, &host],
+            [&store, &evidence, &privacy, &host],
             &defaults,
             &converters,
         )
@@ -202,7 +207,7 @@ impl Reader<'_> {
         &mut self,
         path: &Path,
         dir: &Path,
-        [store, evidence, host]: [&Values; 3],
+        [store, evidence, privacy, host]: [&Values; 4],
         defaults: &Values,
         converters: &[(usize, Values)],
     ) -> Config {
@@ -215,10 +220,12 @@ impl Reader<'_> {
         };
         let in_store = scope("store", store, &none);
         let in_evidence = scope("evidence", evidence, &none);
+        let in_privacy = scope("privacy", privacy, &none);
         let in_host = scope("host", host, &none);
         let in_defaults = scope("converter", &none, defaults);
         let mut settings = in_store.settings("store");
         settings.extend(in_evidence.settings("evidence"));
+        settings.extend(in_privacy.settings("privacy"));
         settings.extend(in_host.settings("host"));
         let mut config = Config {
             path: path.to_owned(),
@@ -231,6 +238,7 @@ impl Reader<'_> {
                     .filter(|url| !url.is_empty()),
                 record_access: in_evidence.flag("record_access"),
             },
+            personal: self.personal(&in_privacy),
             listen: in_host.text("listen").parse().ok(),
             listen_names: in_host.texts("listen_names"),
             max_concurrent: in_host.whole("max_concurrent"),
@@ -270,5 +278,20 @@ impl Reader<'_> {
         self.cross_check(&mut config, &lines, converters);
         config.settings = settings;
         config
+    }
+
+    /// Returns the personal fields; one that cannot be personal is a problem.
+    fn personal(&mut self, scope: &Scope<'_>) -> Vec<PersonalField> {
+        let mut fields = Vec::new();
+        for name in scope.texts("personal") {
+            match name.parse() {
+                Ok(field) => fields.push(field),
+                Err(error) => {
+                    let line = scope.line("personal").unwrap_or(1);
+                    self.problem(line, format!("[privacy]: personal: {error}"));
+                }
+            }
+        }
+        fields
     }
 }

@@ -11,7 +11,7 @@ use crate::entry::Meta;
 /// One key of the configuration.
 #[derive(Debug)]
 pub(in crate::host) struct Key {
-    /// `store`, `evidence`, `host` or `converter`.
+    /// `store`, `evidence`, `privacy`, `host` or `converter`.
     pub(in crate::host) section: &'static str,
     /// The name; it contains a dot for a key of an inner table.
     pub(in crate::host) name: &'static str,
@@ -88,6 +88,7 @@ pub(super) const KEYS: &[Key] = &[
     key("evidence", "publish", Kind::Text, None, No, "a file on a share or another disk that every checkpoint is appended to"),
     key("evidence", "timestamp_url", Kind::Url, None, No, "a time-stamp server (RFC 3161) that is asked for a stamp over new checkpoints, at most every hour"),
     key("evidence", "record_access", Kind::Flag, Some("false"), No, "cat, restore and export --with-blobs record whose contents they hand out, where to and for whom"),
+    key("privacy", "personal", Kind::Texts, Some("[]"), No, "fields whose values can be erased: actor, source_path, source_name, key, serial, part, station, process, error, meta.NAME, arguments.NAME; a host declares them in its stores"),
     key("host", "listen", Kind::Address, None, No, "where /healthz and /metrics are answered; without it nowhere"),
     key("host", "listen_names", Kind::Texts, Some("[]"), No, "names beside its addresses and its own that the host is asked by, as they stand in a URL"),
     key("host", "listen_openly", Kind::Flag, Some("false"), No, "listen may be an address that other machines reach"),
@@ -319,6 +320,7 @@ pub(super) fn markdown() -> String {
     let sections = [
         ("store", "[store]"),
         ("evidence", "[evidence]"),
+        ("privacy", "[privacy]"),
         ("host", "[host]"),
         ("converter", "[[converter]]"),
     ];
@@ -348,7 +350,14 @@ pub(super) fn markdown() -> String {
 }
 
 pub(super) fn unknown_section(name: &str) -> String {
-    let known = ["store", "evidence", "host", "defaults", "converter"];
+    let known = [
+        "store",
+        "evidence",
+        "privacy",
+        "host",
+        "defaults",
+        "converter",
+    ];
     if let Some(key) = KEYS.iter().find(|key| key.name == name) {
         return format!("'{name}' must stand below [{}]", key.section);
     }
@@ -356,7 +365,7 @@ pub(super) fn unknown_section(name: &str) -> String {
         Some(meant) => format!("there is no [{name}]; did you mean [{meant}]?"),
         None => {
             format!(
-                "there is no [{name}]; there are [store], [evidence], [host], [defaults] and [[converter]]"
+                "there is no [{name}]; there are [store], [evidence], [privacy], [host], [defaults] and [[converter]]"
             )
         }
     }

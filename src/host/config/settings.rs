@@ -10,6 +10,7 @@ use super::names::Names;
 use super::schema::{self, Inherited, KEYS};
 use crate::convert::{Companions, Converter, PostAction, Takes};
 use crate::entry::Retention;
+use crate::event::PersonalField;
 use crate::id::BlobId;
 use crate::{Error, ErrorKind};
 
@@ -25,6 +26,8 @@ pub struct Config {
     pub store: Option<PathBuf>,
     /// How the log is signed.
     pub evidence: EvidenceSettings,
+    /// The fields that a host declares personal in its stores.
+    pub personal: Vec<PersonalField>,
     /// The address on which `/healthz` and `/metrics` are served.
     pub listen: Option<SocketAddr>,
     /// Further names accepted in the `Host` line of a request, besides addresses, `localhost` and

@@ -175,6 +175,9 @@ fn record_access_rule(archive: &Archive, config: &Config) -> Result<()> {
 
 /// Records the configuration with secrets masked, unless the store holds an equal one.
 pub(in crate::host) fn record(archive: &Archive, config: &Config) -> Result<()> {
+    // Declared first: what is recorded from here on may have values of these fields.
+    let why = format!("[privacy] of the configuration {}", config.digest());
+    archive.declare_personal(&config.personal, Some(&why))?;
     let digest = config.digest();
     let recorded = archive.recorded_config(CONFIG_ITEM)?;
     if recorded.as_deref() == Some(digest.as_str()) {

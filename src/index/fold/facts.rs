@@ -31,6 +31,8 @@ impl Overlay {
             self.totals.plans_stale_since = event.seq.0;
         }
         let mut fold = Fold { top: self, below };
+        let stripped = fold.without_values_of_purged(event)?;
+        let event = stripped.as_ref().unwrap_or(event);
         match &event.body {
             Body::Archived(body) => fold.archived(event.seq.into(), event.time, body)?,
             Body::Converted(body) => fold.converted(event, body)?,
@@ -86,6 +88,9 @@ impl Overlay {
             Body::CheckpointCadence(_) => self.totals.newest_cadence = event.seq.0,
             Body::CheckpointSigned(_) => self.totals.newest_checkpoint = event.seq.0,
             Body::Reviewed(_) => self.totals.newest_review = event.seq.0,
+            Body::PrivacyDeclared(body) => fold.declared_personal(event.seq, body),
+            Body::ActorNamed(body) => fold.named(event, body)?,
+            Body::Erased(body) => fold.erased(event.seq, body)?,
             Body::StoreCreated(_)
             | Body::StoreOpened(_)
             | Body::StoreContinued(_)
@@ -100,6 +105,7 @@ impl Overlay {
             | Body::ClockStepped(_)
             | Body::Unknown(_) => {}
         }
+        Fold { top: self, below }.sealed(event)?;
         self.applied = event.seq;
         Ok(())
     }
@@ -154,7 +160,7 @@ impl Fold<'_> {
         self.change_named(&event.blob, Change::More)?;
         if let Some(key) = &event.key {
             let digest = key_digest(key);
-            if self.top.keys.get(&digest).is_none() && self.below.key_of(&digest)?.is_none() {
+            if self.key_of(&digest)?.is_none() {
                 self.top.put_key(digest, id);
             }
         }
@@ -364,6 +370,7 @@ impl Fold<'_> {
             for report in row.reports() {
                 self.change_blob(BlobId::from_bytes(*report.blake3.0), None, Change::Less)?;
             }
+            self.forget_purged(id, event.seq)?;
         }
         Ok(())
     }

@@ -7,5 +7,5 @@
 mod contents;
 mod facts;
 mod notes;
-
+mod personal;
 mod state;

@@ -3,7 +3,7 @@
 use crate::event::EntryRanges;
 use crate::id::{BlobId, EntryId, PackId};
 use crate::index::error::IndexError;
-use crate::index::overlay::Overlay;
+use crate::index::overlay::{KeyDigest, Overlay};
 use crate::index::rows::{BlobRow, HoldRow, PackState};
 use crate::index::view::View;
 use std::sync::Arc;
@@ -62,6 +62,13 @@ impl Fold<'_> {
         match self.top.entries.get(&id) {
             Some(row) => Ok(Some(Arc::clone(row))),
             None => self.below.entry_row(id),
+        }
+    }
+
+    pub(super) fn key_of(&self, digest: &KeyDigest) -> Result<Option<EntryId>, IndexError> {
+        match self.top.keys.get(digest) {
+            Some(entry) => Ok(*entry),
+            None => self.below.key_of(digest),
         }
     }
 

@@ -62,4 +62,12 @@ pub(in crate::index) struct Totals {
     pub(in crate::index) newest_checkpoint: u64,
     /// The newest event about a review of the log; 0 means none.
     pub(in crate::index) newest_review: u64,
+    /// The newest declaration of personal fields, if it names any; 0 means none.
+    pub(in crate::index) newest_privacy: u64,
+    /// The newest event that personal values went with: an erasure, or a purge; 0 means none.
+    pub(in crate::index) newest_erased: u64,
+    /// Personal values that leaves have digests of.
+    pub(in crate::index) sealed: u64,
+    /// How many of them were erased.
+    pub(in crate::index) erased: u64,
 }

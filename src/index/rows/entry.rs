@@ -5,7 +5,7 @@ use super::note::NoteRow;
 use crate::entry::{
     Attempt, Entry, Meta, Outcome, Report, Retention, Status, Submission, Unit, UnitGiven,
 };
-use crate::event::{Archived, BlobRef, Converted, SubmitRejected};
+use crate::event::{Archived, BlobRef, Converted, PersonalField, SubmitRejected};
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, Sha256};
 use crate::index::error::IndexError;
 use crate::time::Timestamp;
@@ -342,6 +342,45 @@ impl<'a> EntryRow<'a> {
         true
     }
 
+    /// Removes the value of a personal field. Returns the idempotency key, if that is what goes.
+    pub(in crate::index) fn forget(&mut self, field: &PersonalField) -> Option<&'a str> {
+        let (place, nth) = match field {
+            PersonalField::Serial => (&mut self.head.serial, 0),
+            PersonalField::Part => (&mut self.head.part, 1),
+            PersonalField::Station => (&mut self.head.station, 2),
+            PersonalField::Process => (&mut self.head.process, 3),
+            PersonalField::SourcePath => {
+                (self.source_dir, self.in_source_dir) = ("", self.head.source_name.is_empty());
+                return None;
+            }
+            PersonalField::SourceName => {
+                (self.head.source_name, self.source_name_hex) = ("", None);
+                self.in_source_dir = true;
+                return None;
+            }
+            PersonalField::Key => return self.key.take(),
+            PersonalField::Meta(name) => {
+                self.meta.retain(|(other, _)| other != name);
+                return None;
+            }
+            PersonalField::Argument(name) => {
+                self.arguments.retain(|(other, _)| other != name);
+                for attempt in &mut self.attempts {
+                    attempt.arguments.retain(|(other, _)| other != name);
+                }
+                return None;
+            }
+            PersonalField::Error => {
+                self.attempts.iter_mut().for_each(AttemptRow::forget_texts);
+                return None;
+            }
+            PersonalField::Actor => return None,
+        };
+        *place = None;
+        self.unit_given = self.unit_given.without(nth);
+        None
+    }
+
     /// Returns every report of every attempt.
     pub(in crate::index) fn reports(&self) -> impl Iterator<Item = &ReportRow<'a>> {
         self.attempts.iter().flat_map(|attempt| &attempt.reports)
@@ -404,6 +443,17 @@ impl<'a> AttemptRow<'a> {
     /// Returns the converter of an attempt of the entry with this head.
     pub(in crate::index) fn converter(&self, head: &EntryHead<'a>) -> &'a str {
         self.converter.value(head.converter)
+    }
+
+    /// Removes what the converter said, and what servers answered.
+    fn forget_texts(&mut self) {
+        self.error = None;
+        self.warnings.clear();
+        for report in &mut self.reports {
+            if let Some(SubmissionRow::Rejected { text, .. }) = &mut report.submission {
+                *text = "";
+            }
+        }
     }
 
     fn attempt(&self, head: &EntryHead<'a>) -> Attempt {

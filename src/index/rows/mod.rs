@@ -9,6 +9,7 @@ mod codec;
 mod contents;
 mod entry;
 mod note;
+mod personal;
 mod registry;
 
 pub(super) use codec::{Raw, decode, encode};
@@ -16,5 +17,6 @@ pub(crate) use contents::{BlobRow, Place};
 pub(super) use contents::{PackState, Totals};
 pub(crate) use entry::QueuedRow;
 pub(super) use entry::{EntryHead, EntryRow, SubmissionRow, decode_head};
+pub(crate) use personal::{ActorRow, DisclosureRow, DisclosureState};
 pub(super) use registry::{ConverterRow, JobRow};
 pub(crate) use registry::{HoldRow, RecordedJob};

@@ -10,5 +10,6 @@ mod cases;
 mod facts;
 mod live;
 mod model;
+mod personal;
 mod questions;
 mod queue;

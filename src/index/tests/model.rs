@@ -51,6 +51,7 @@ impl Model {
             actor: Actor::system(),
             clock: ClockReading::default(),
             body: body.clone(),
+            sealed: Vec::new(),
         }
     }
 

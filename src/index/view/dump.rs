@@ -29,12 +29,19 @@ impl View {
         let mut keys = BTreeMap::new();
         for stored in self.reader.keys.range::<&[u8; 16]>(..)? {
             let (key, id) = stored?;
-            keys.insert(*key.value(), EntryId(id.value()));
+            keys.insert(*key.value(), Some(EntryId(id.value())));
         }
         for layer in self.layers.iter().rev() {
             keys.extend(layer.keys.iter().map(|(key, id)| (*key, *id)));
         }
+        keys.retain(|_, id| id.is_some());
         line(format!("{keys:?}"));
+        line(format!(
+            "{:?} {:?} {:?}",
+            self.personal_fields(),
+            self.actors()?,
+            self.all_disclosures()?
+        ));
         let mut names = BTreeMap::new();
         for stored in self.reader.converter_names.range::<&str>(..)? {
             let (name, id) = stored?;
@@ -102,6 +109,8 @@ impl View {
         add(&mut out, "losses", &reader.losses);
         add(&mut out, "unreadable", &reader.unreadable);
         add(&mut out, "submissions", &reader.submissions);
+        add(&mut out, "disclosures", &reader.disclosures);
+        add(&mut out, "actors", &reader.actors);
         out
     }
 }

@@ -209,7 +209,7 @@ impl View {
         digest: &KeyDigest,
     ) -> Result<Option<EntryId>, IndexError> {
         if let Some(id) = self.layered(|layer| layer.keys.get(digest)) {
-            return Ok(Some(id));
+            return Ok(id);
         }
         Ok(self.reader.keys.get(digest)?.map(|id| EntryId(id.value())))
     }

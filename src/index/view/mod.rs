@@ -4,6 +4,7 @@ mod contents;
 mod dump;
 mod evidence;
 mod layers;
+mod personal;
 mod queue;
 
 pub(crate) use layers::View;

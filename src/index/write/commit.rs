@@ -45,6 +45,8 @@ pub(in crate::index) fn begin(db: &Database, store: StoreId) -> Result<(), Index
     txn.open_table(tables::LOSSES)?;
     txn.open_table(tables::UNREADABLE)?;
     txn.open_table(tables::SUBMISSIONS)?;
+    txn.open_table(tables::DISCLOSURES)?;
+    txn.open_table(tables::ACTORS)?;
     txn.commit()?;
     Ok(())
 }
@@ -123,6 +125,7 @@ fn write_rows(
         write_scattered(txn, overlay)?;
     }
     write_small(txn, overlay)?;
+    write_personal(txn, overlay)?;
 
     let mut meta = txn.open_table(tables::META)?;
     let schema = match extent {
@@ -200,7 +203,31 @@ fn write_scattered(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), Inde
     }
     let mut keys = txn.open_table(tables::KEYS)?;
     for (key, id) in overlay.keys.iter() {
-        keys.insert(key, id.0)?;
+        match id {
+            Some(id) => drop(keys.insert(key, id.0)?),
+            None => drop(keys.remove(key)?),
+        }
+    }
+    Ok(())
+}
+
+fn write_personal(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexError> {
+    if let Some(fields) = &overlay.small.personal {
+        let mut meta = txn.open_table(tables::META)?;
+        let fields = rows::encode(&&**fields);
+        meta.insert(tables::META_PERSONAL, fields.as_slice())?;
+    }
+    if overlay.disclosures.len() > 0 {
+        let mut disclosures = txn.open_table(tables::DISCLOSURES)?;
+        for (id, rows) in overlay.disclosures.iter() {
+            disclosures.insert(id.0, rows::encode(&&**rows).as_slice())?;
+        }
+    }
+    if !overlay.small.actors.is_empty() {
+        let mut actors = txn.open_table(tables::ACTORS)?;
+        for (pseudonym, row) in &overlay.small.actors {
+            actors.insert(pseudonym.as_str(), rows::encode(row).as_slice())?;
+        }
     }
     Ok(())
 }

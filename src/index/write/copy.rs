@@ -35,6 +35,8 @@ macro_rules! each_table {
         $each(&$reader.losses, tables::LOSSES $(, $more)*)?;
         $each(&$reader.unreadable, tables::UNREADABLE $(, $more)*)?;
         $each(&$reader.submissions, tables::SUBMISSIONS $(, $more)*)?;
+        $each(&$reader.disclosures, tables::DISCLOSURES $(, $more)*)?;
+        $each(&$reader.actors, tables::ACTORS $(, $more)*)?;
     };
 }
 
@@ -52,6 +54,11 @@ pub(in crate::index) fn copy(reader: &Reader, to: &Database) -> Result<(), Index
         meta.insert(tables::META_APPLIED, &reader.applied.0.to_le_bytes()[..])?;
         let totals = rows::encode(&reader.totals);
         meta.insert(tables::META_TOTALS, totals.as_slice())?;
+        let personal = rows::encode(&&*reader.personal);
+        meta.insert(tables::META_PERSONAL, personal.as_slice())?;
+        // A copy has no free pages, which could hold what was erased.
+        let scrubbed = reader.totals.newest_erased.to_le_bytes();
+        meta.insert(tables::META_SCRUBBED, &scrubbed[..])?;
     }
     txn.commit()?;
     Ok(())

@@ -146,6 +146,7 @@ fn stand_in(patient: &Patient, seq: EventSeq, path: &Path) -> Result<Vec<u8>, Lo
             file: path.display().to_string(),
             and_later: patient.findings.log.end == Some(seq),
         }),
+        sealed: Vec::new(),
     };
     Ok(leaf::encode(&patient.findings.store, &event)?.into_bytes())
 }

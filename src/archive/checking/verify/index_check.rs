@@ -23,6 +23,7 @@ pub(super) fn compare_index(store: &Store, view: &View, packs: &PackFiles) -> Op
         progress: &Progress::default(),
         log: &store.log,
         packs,
+        journal: &store.journal,
         last: view.applied(),
         whole: Whole::Every,
     };

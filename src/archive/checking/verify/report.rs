@@ -33,6 +33,8 @@ pub struct VerifyReport {
     pub checked_bytes: u64,
     /// Losses that a repair recorded. They are no findings.
     pub known_losses: KnownLosses,
+    /// Personal values that were erased by design. They are no findings.
+    pub erased: u64,
     /// What was signed.
     pub evidence: EvidenceSummary,
     /// What was chosen to be checked; `None` when everything was.
@@ -122,6 +124,7 @@ impl VerifyReport {
                 events: 0,
                 contents: 0,
             },
+            erased: 0,
             evidence: EvidenceSummary {
                 key: None,
                 newest: None,
@@ -143,6 +146,7 @@ impl VerifyReport {
         self.checked_bytes += other.checked_bytes;
         self.known_losses.events += other.known_losses.events;
         self.known_losses.contents += other.known_losses.contents;
+        self.erased += other.erased;
         if other.evidence != EvidenceSummary::default() {
             self.evidence = other.evidence;
         }

@@ -23,7 +23,7 @@ use crate::blob::pack_reader::PackReader;
 use crate::format::pack::PackEntry;
 use crate::format::record::RecordKind;
 use crate::id::{EventSeq, PackId};
-use crate::index::{CounterGroup, Place, View};
+use crate::index::{CounterGroup, DisclosureRow, Place, View};
 
 /// A log of fewer events is verified faster than threads are started.
 const THREADS_FROM: EventSeq = EventSeq(1_024);
@@ -72,6 +72,7 @@ fn verify(store: &Store, depth: Depth) -> Result<VerifyReport> {
         verifier.packs(&packs, &view, depth)?;
         verifier.entries(&view, &given_up, depth, readers)?;
         verifier.bundles(&view, &given_up, depth)?;
+        verifier.disclosures(&view, &given_up, depth)?;
         Ok(verifier.report)
     };
     let of_index = || {
@@ -266,6 +267,46 @@ impl ContentCheck<'_> {
         }
         self.report.join(contents.counts);
         contents.failed.map_or(Ok(()), Err)
+    }
+
+    /// Checks that every personal value that was neither erased nor purged is there, and has the
+    /// digest that its leaf states.
+    fn disclosures(&mut self, view: &View, given_up: &GivenUp, depth: Depth) -> Result<()> {
+        let (sealed, erased) = view.sealed_and_erased();
+        if sealed == 0 {
+            return Ok(());
+        }
+        self.report.erased = erased;
+        let mut contents = Contents::new(self.store, view, given_up, depth);
+        let mut failed = Ok(());
+        let mut check = |place: String, row: &DisclosureRow| {
+            if !row.state.is_kept() || failed.is_err() {
+                return;
+            }
+            match contents.content(&row.content, &row.digest) {
+                Ok(None) => {}
+                Ok(Some(why)) => {
+                    let what = format!(
+                        "the personal value {} of event {} was lost, and no event erased it: \
+                         disclosure {}: {why}",
+                        row.field, row.event, row.content
+                    );
+                    self.report.find("blob", place, what);
+                }
+                Err(error) => failed = Err(error),
+            }
+        };
+        view.walk_disclosures(|id, rows| {
+            rows.iter()
+                .for_each(|row| check(format!("entry {id}"), row));
+        })?;
+        for (pseudonym, actor) in view.actors()? {
+            if let Some(row) = &actor.disclosure {
+                check(format!("actor {pseudonym}"), row);
+            }
+        }
+        self.report.join(contents.counts);
+        failed
     }
 
     /// Checks that every file of every converter is there, so that it can be run again.
