@@ -107,7 +107,9 @@ impl Sample {
         let line = |event: &Event| leaf::encode(&STORE, event).expect("a sound event");
         let lines: Vec<String> = events.iter().map(line).collect();
         let mut tree = Frontier::new();
-        lines.iter().for_each(|line| tree.push(line.as_bytes()));
+        for line in &lines {
+            tree.push(line.as_bytes());
+        }
         let checkpoint = Checkpoint::of(signer().verifier().name().into(), &tree);
         let signed = SignedCheckpoint::sign(checkpoint, &[&signer()]).expect("a sound key");
         Self {
@@ -123,7 +125,9 @@ impl Sample {
             builder.want_inclusion(*index).expect("in range");
         }
         let hashes = self.lines.iter().map(|line| leaf_hash(line.as_bytes()));
-        hashes.for_each(|hash| builder.push_hash(hash));
+        for hash in hashes {
+            builder.push_hash(hash);
+        }
         let mut proofs = builder.finish().expect("complete");
         let proven = indices.iter().zip(&self.lines).map(|(index, _)| {
             let hashes = proofs.inclusion.remove(index).expect("asked for");

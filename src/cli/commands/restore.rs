@@ -95,9 +95,10 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     };
     let filter = args.criteria.to_filter(&period, context)?;
     let selected = Selected::of(args.ids, filter)?;
-    let archive = match args.certificate {
-        true => open_to_certify(context)?,
-        false => open_to_hand_out(context)?,
+    let archive = if args.certificate {
+        open_to_certify(context)?
+    } else {
+        open_to_hand_out(context)?
     };
     let snapshot = archive.snapshot()?;
     let total = match &selected {

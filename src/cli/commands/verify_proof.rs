@@ -155,7 +155,7 @@ fn page(checked: &Checked) -> String {
         _ => "PROVEN\n".to_owned(),
     };
     for file in &checked.compared {
-        page += &format!("the same content: {}\n", escape(file));
+        page.extend([format!("the same content: {}\n", escape(file))]);
     }
     page
 }
