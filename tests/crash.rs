@@ -433,7 +433,7 @@ fn a_power_cut_while_the_log_is_signed_leaves_no_checkpoint_that_contradicts_it(
     let keys = runner.signer.clone().expect("a key");
     assert!(keys.nth > 2 && runner.signed.is_some());
     let step = match size() {
-        Size::Sample => 211,
+        Size::Sample => 499,
         Size::Short => 5,
         Size::Long => 1,
     };
