@@ -53,6 +53,10 @@ enum Form {
 }
 
 impl Form {
+    #[cfg_attr(
+        feature = "parquet",
+        expect(clippy::unnecessary_wraps, reason = "a build without Parquet refuses")
+    )]
     fn derived(self) -> Result<Derived, Error> {
         match self {
             Self::Openlineage => Ok(Derived::OpenLineage),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Mutex;
+use std::thread::ScopedJoinHandle;
 
 use sha2::Digest;
 
@@ -224,7 +225,7 @@ fn digest_all<'a>(
     }
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        let done = workers.into_iter().map(|worker| worker.join());
+        let done = workers.into_iter().map(ScopedJoinHandle::join);
         done.flat_map(|done| done.expect("reading does not panic"))
             .collect()
     })
