@@ -16,7 +16,8 @@ use crate::put::CALLERS;
 use crate::reports::Format;
 use crate::settings::Settings;
 
-/// What is compressed where the caller waits: as annals does in its journal.
+/// zstd's fastest ordinary level, at which the others compress where a caller waits. annals
+/// compresses less there, and again when it seals.
 pub(crate) const LEVEL: i32 = 1;
 /// The bare loop's dictionary, and the files it learns from.
 const DICTIONARY_BYTES: usize = 32 << 10;
