@@ -193,10 +193,10 @@ impl Archive {
         let carried_out = Arc::new(plan.clone());
         let actor = self.actor().cloned();
         self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), actor, reply))?;
-        self.store().index.note_purged();
         let reclaim = self.free_purged(None);
         // Personal values go with their entries.
         let reclaim = reclaim.and_then(|done| self.scrub_index().map(|()| done));
+        self.shrink_index_later();
         self.checkpoint_if_signed();
         Ok(PurgeOutcome {
             recorded: RecordedPurge {

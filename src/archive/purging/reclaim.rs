@@ -154,6 +154,22 @@ impl Archive {
         })
     }
 
+    /// Writes what a purge changed to the index, and gives back the free room of its file. Nobody
+    /// waits for that: it frees no content, and the next purge or `compact` does it as well.
+    pub(in crate::archive) fn shrink_index_later(&self) {
+        let Ok(channels) = self.channels() else {
+            return;
+        };
+        let store = Arc::clone(self.store());
+        let _ = channels.jobs.send(Job::Run(Box::new(move |writer| {
+            let written = writer.freeze().and_then(|()| store.index.write_frozen());
+            if written.is_ok() {
+                let _alone = store.index.write_alone();
+                store.index.shrink();
+            }
+        })));
+    }
+
     /// Frees the bytes of purged content, until `max_bytes` were freed: those in packs, and those
     /// still in the journal, which is sealed without them.
     pub(in crate::archive) fn free_purged(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {

@@ -26,8 +26,6 @@ pub(in crate::archive) struct LayeredIndex {
     writing: Mutex<()>,
     /// The file could not be reopened for writing after a failure.
     is_stuck: AtomicBool,
-    /// Entries were purged since the file was last looked at for free room.
-    has_purged: AtomicBool,
     layers: RwLock<Layers>,
 }
 
@@ -65,7 +63,6 @@ impl LayeredIndex {
             index: RwLock::new(Arc::new(index)),
             writing: Mutex::default(),
             is_stuck: AtomicBool::new(false),
-            has_purged: AtomicBool::new(false),
             layers: RwLock::new(Layers {
                 active: Arc::new(active),
                 frozen: None,
@@ -134,16 +131,7 @@ impl LayeredIndex {
         let mut layers = self.layers.write().expect("no panic while held");
         layers.tables = tables;
         layers.frozen = None;
-        drop(layers);
-        if self.has_purged.swap(false, Ordering::Relaxed) {
-            self.shrink();
-        }
         Ok(())
-    }
-
-    /// Notes that entries were purged: the next time the file is written, it may become shorter.
-    pub(in crate::archive) fn note_purged(&self) {
-        self.has_purged.store(true, Ordering::Relaxed);
     }
 
     /// Puts a copy without free room in place of a file that has much of it. Readers see no
