@@ -76,7 +76,7 @@ fn an_index_that_grew_is_little_longer_after_a_compaction_than_one_made_anew() {
     let anew = index_bytes(&dir);
     assert!(live < anew * 2, "{live} and {anew}");
     let an_entry = anew / ENTRIES;
-    assert!((200..900).contains(&an_entry), "{an_entry} bytes an entry");
+    assert!((200..600).contains(&an_entry), "{an_entry} bytes an entry");
 }
 
 /// A purge changes the rows of all entries that go. The pages of their old rows stayed in the file

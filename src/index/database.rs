@@ -27,7 +27,7 @@ pub(crate) struct Index {
     store: StoreId,
     /// `None` for an index in memory.
     file: Option<Arc<dyn DiskFile>>,
-    /// How long the file was when it was last known to have little free room.
+    /// How much space the file took when it was last known to have little free room.
     compact_bytes: AtomicU64,
 }
 
@@ -48,7 +48,7 @@ impl Index {
                 .set_cache_size(cache_bytes)
                 .create_with_backend(backend)?)
         })?;
-        let bytes = file.size().map_err(redb::Error::Io);
+        let bytes = file.allocated().map_err(redb::Error::Io);
         let bytes = bytes.map_err(IndexError::Redb)?;
         let index = Self {
             db: Arc::new(db),
@@ -176,11 +176,12 @@ impl Index {
         Ok(())
     }
 
+    /// Returns how much space the file takes. redb leaves holes in it, so its length says little.
     fn file_bytes(&self) -> Result<u64, IndexError> {
         let Some(file) = &self.file else {
             return Ok(0);
         };
-        let bytes = file.size().map_err(redb::Error::Io);
+        let bytes = file.allocated().map_err(redb::Error::Io);
         bytes.map_err(IndexError::Redb)
     }
 
@@ -270,7 +271,9 @@ impl Index {
         guarded(|| write::commit(&self.db, &reader, overlay, extent, compact))?;
         let view = self.view(Vec::new())?;
         let mut next = view.overlay();
-        if !scattered {
+        if scattered {
+            next.go_on_after(overlay);
+        } else {
             next.take_scattered(overlay);
         }
         Ok((view, next))

@@ -149,7 +149,7 @@ impl View {
         }
         for low in doubtful.iter() {
             let id = entry_at(span, low);
-            let Some(row) = self.reader.entries.get(id.0)? else {
+            let Some(row) = self.reader.entries.get(id)? else {
                 return Err(IndexError::Damaged("the entries"));
             };
             match wanted.look_at(id, &rows::decode(row.value())?) {

@@ -15,7 +15,9 @@
 //! frozen layer. Afterwards it continues over a view of the tables alone.
 
 mod backend;
+mod blob_rows;
 mod database;
+mod entries;
 mod error;
 mod find;
 mod fold;

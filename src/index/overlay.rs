@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use super::blob_rows::BlobRows;
 use super::rows::{
     ActorRow, BlobRow, ConverterRow, DisclosureRow, HoldRow, JobRow, PackState, QueuedRow, Totals,
 };
@@ -20,7 +21,7 @@ pub(crate) struct Overlay {
     pub(super) applied: EventSeq,
     pub(super) entries: CowMap<EntryId, Arc<[u8]>>,
     /// In this and the other maps, `None` means that the row below was removed.
-    pub(super) blobs: CowMap<BlobId, Option<BlobRow>>,
+    pub(super) blobs: BlobRows,
     pub(super) children: CowMap<BlobId, Option<Arc<[BlobId]>>>,
     pub(super) keys: CowMap<KeyDigest, Option<EntryId>>,
     pub(super) submissions: CowMap<QueuePlace, Queued>,
@@ -108,7 +109,7 @@ impl Overlay {
         Self {
             applied,
             entries: CowMap::default(),
-            blobs: CowMap::default(),
+            blobs: BlobRows::default(),
             children: CowMap::default(),
             keys: CowMap::default(),
             submissions: CowMap::default(),
@@ -118,6 +119,12 @@ impl Overlay {
             weight: 0,
             scattered_weight: 0,
         }
+    }
+
+    /// Keeps the rows of blobs in a form that is cheaper to change. For an index that is made from
+    /// nothing: its tables must be empty, and a clone of the overlay costs as much as it takes.
+    pub(crate) fn begin_alone(&mut self) {
+        self.blobs = BlobRows::alone();
     }
 
     /// Returns the newest event that is folded in.
@@ -150,6 +157,11 @@ impl Overlay {
         self.scattered_weight = std::mem::take(&mut other.scattered_weight);
     }
 
+    /// Continues after the rows with unordered keys of `other` were written to the tables.
+    pub(super) fn go_on_after(&mut self, other: &mut Self) {
+        self.blobs = other.blobs.after_writing();
+    }
+
     /// Returns how many entries have a row in the overlay. Every search looks at each of them, so a
     /// checkpoint is due at about 10,000.
     pub(crate) fn changed_entries(&self) -> usize {
@@ -163,8 +175,8 @@ impl Overlay {
     }
 
     pub(super) fn put_blob(&mut self, id: BlobId, row: Option<BlobRow>) {
-        const ROW_BYTES: usize = 120;
-        if self.blobs.insert(id, row).is_none() {
+        const ROW_BYTES: usize = 150;
+        if self.blobs.insert(id, row) {
             self.scattered_weight += ROW_BYTES;
         }
     }

@@ -1,5 +1,6 @@
 //! A snapshot of the tables, for reading.
 
+use super::entries::Entries;
 use super::error::IndexError;
 use super::overlay::{Counter, CounterKey, PersonalFields};
 use super::postings::Bits;
@@ -17,7 +18,7 @@ pub(super) struct Reader {
     _db: Arc<Database>,
     pub(super) applied: EventSeq,
     pub(super) totals: Totals,
-    pub(super) entries: ReadOnlyTable<u64, Bytes>,
+    pub(super) entries: Entries,
     pub(super) postings: ReadOnlyTable<Bytes, Bytes>,
     pub(super) digests: ReadOnlyTable<u64, Bytes>,
     pub(super) trigrams: ReadOnlyTable<u64, Bytes>,
@@ -64,7 +65,7 @@ impl Reader {
             _db: Arc::clone(db),
             applied: EventSeq(applied),
             totals: rows::decode(totals.value())?,
-            entries: txn.open_table(tables::ENTRIES)?,
+            entries: Entries::over(txn.open_table(tables::ENTRIES)?),
             postings: txn.open_table(tables::POSTINGS)?,
             digests: txn.open_table(tables::DIGESTS)?,
             trigrams: txn.open_table(tables::TRIGRAMS)?,

@@ -8,12 +8,12 @@
 //! | table | key | value |
 //! |---|---|---|
 //! | `meta` | name | `schema` u32, `store` 16 bytes, `applied` u64, `totals` row, `compact_bytes` u64, `personal` fields with the events since which they are, `scrubbed` u64 |
-//! | `entries` | entry | entry row |
+//! | `entries` | group of 32 entries, then the number of a part in 20 bits | the next bytes of their rows, packed as `rows::group` says |
 //! | `postings` | span u32, field u8, term | packed set of the ids that have the term |
 //! | `digests` | span, the first 12 bits of digests of sources and reports | for each of them, ascending: its next 24 bits, the entry's place in the span u16, both big-endian |
 //! | `trigrams` | span, three bytes of folded text | packed set of the ids with that text |
 //! | `ordinals` | span, field | for each entry of the span, by rank: which of the field's terms is its own |
-//! | `times` | block | for each entry of the block: place in the block u16, archived-at micros i64 |
+//! | `times` | block | for each entry of the block, as numbers: how far it is from the entry before, and how much later it was archived in microseconds, with the sign in the lowest bit |
 //! | `zones` | span | oldest and newest archived-at of the span, then of each of its 64 blocks: (i64, i64) |
 //! | `blobs` | blob | blob row |
 //! | `children` | blob | the blobs it is cut into, 32 bytes each |
@@ -92,7 +92,7 @@ pub(super) const META_SCHEMA: &str = "schema";
 pub(super) const META_STORE: &str = "store";
 pub(super) const META_APPLIED: &str = "applied";
 pub(super) const META_TOTALS: &str = "totals";
-/// How long the file was when it was last known to have little free room.
+/// How much space the file took when it was last known to have little free room.
 pub(super) const META_COMPACT_BYTES: &str = "compact_bytes";
 
 /// The personal fields.
@@ -323,22 +323,55 @@ impl Zones {
     }
 }
 
-/// Bytes of one entry in the value of a block in `times`.
-const TIME_BYTES: usize = 10;
-
-/// Appends one entry to the value of a block.
-pub(super) fn push_time(block: &mut Vec<u8>, low: u16, micros: i64) {
-    block.extend(low.to_le_bytes());
-    block.extend(micros.to_le_bytes());
+/// Appends entries to the value of a block, each with its position in the *span* and its
+/// archived-at time in microseconds. They must ascend, and come after those that are there.
+pub(super) fn push_times(block: &mut Vec<u8>, entries: &[(u16, i64)]) {
+    let (mut low, mut micros) = times(block).last().unwrap_or_default();
+    for (next_low, next_micros) in entries {
+        put_number(block, u64::from(next_low.wrapping_sub(low)));
+        let later = next_micros.wrapping_sub(micros);
+        // The sign goes into the lowest bit, so that small steps back are short, too.
+        put_number(block, (later << 1 ^ later >> 63).cast_unsigned());
+        (low, micros) = (*next_low, *next_micros);
+    }
 }
 
 /// Returns the entries of a block, ascending, each with its position in the *span* and its
 /// archived-at time in microseconds.
 pub(super) fn times(block: &[u8]) -> impl Iterator<Item = (u16, i64)> + '_ {
-    let (entries, _) = block.as_chunks::<TIME_BYTES>();
-    entries
-        .iter()
-        .map(|[a, b, micros @ ..]| (u16::from_le_bytes([*a, *b]), i64::from_le_bytes(*micros)))
+    let (mut rest, mut low, mut micros) = (block, 0_u16, 0_i64);
+    std::iter::from_fn(move || {
+        let [a, b, ..] = take_number(&mut rest)?.to_le_bytes();
+        let later = take_number(&mut rest)?;
+        let later = (later >> 1).cast_signed() ^ -(later & 1).cast_signed();
+        low = low.wrapping_add(u16::from_le_bytes([a, b]));
+        micros = micros.wrapping_add(later);
+        Some((low, micros))
+    })
+}
+
+/// Appends a number: seven bits in each byte, the lowest first, and the highest bit where more
+/// follow.
+pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    out.push(number.to_le_bytes()[0]);
+}
+
+/// Takes a number off the beginning of `bytes`; `None` where there is none.
+pub(super) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..u64::BITS).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -353,6 +386,25 @@ mod tests {
             assert_eq!(digest_low(digest_item(u64::MAX, low)), low);
         }
         assert_eq!(locate(ENTRY_ID_MAX + 1), None);
+    }
+
+    #[test]
+    fn times_survive_being_written_in_parts() {
+        let entries = [
+            (3, 1_796_000_000_000_000),
+            (4, -7),
+            (900, i64::MAX),
+            (1_023, i64::MIN),
+        ];
+        for cut in 0..=entries.len() {
+            let mut block = Vec::new();
+            push_times(&mut block, &entries[..cut]);
+            push_times(&mut block, &entries[cut..]);
+            assert!(times(&block).eq(entries));
+        }
+        // What is no number ends the block.
+        assert_eq!(times(&[0xff; 30]).count(), 0);
+        assert_eq!(times(&[1]).count(), 0);
     }
 
     #[test]

@@ -97,6 +97,9 @@ pub(in crate::archive) fn catch_up(
         anew,
         half_made: false,
     };
+    if anew {
+        catching.active.begin_alone();
+    }
     catching.forget_missing(packs)?;
     catching.place_unknown(packs)?;
     let applied = catching.active.applied();

@@ -31,16 +31,14 @@ impl Overlay {
 
     /// Records a sealed pack.
     pub(crate) fn add_pack(&mut self, pack: &PackRow, below: &View) -> Result<(), IndexError> {
-        let mut fold = Fold { top: self, below };
-        let mut state = fold.pack(pack.id)?;
-        state.file = Some((
-            pack.class.clone(),
-            pack.bytes,
-            pack.blobs,
-            pack.dictionary_bytes,
-        ));
-        fold.put_pack(pack.id, state);
-        Ok(())
+        Fold { top: self, below }.change_pack(pack.id, |state| {
+            state.file = Some((
+                pack.class.clone(),
+                pack.bytes,
+                pack.blobs,
+                pack.dictionary_bytes,
+            ));
+        })
     }
 
     /// Removes a pack and the places of the blobs in it. Blobs without references are removed too.
@@ -104,11 +102,11 @@ impl Fold<'_> {
             purged: row.head.purged_at.is_some(),
             converter: row.head.converter.to_owned(),
         };
-        let known = self.top.small.counters.get(&key).copied();
-        let mut counter = match known {
-            Some(counter) => counter,
-            None => self.below.counter(&key)?,
-        };
+        if !self.top.small.counters.contains_key(&key) {
+            let counter = self.below.counter(&key)?;
+            self.top.small_mut().counters.insert(key.clone(), counter);
+        }
+        let counter = self.top.small_mut().counters.entry(key).or_default();
         counter.entries = change
             .by_one(counter.entries)
             .ok_or(IndexError::Damaged("a counter"))?;
@@ -121,7 +119,6 @@ impl Fold<'_> {
                 counter.bytes = counter.bytes.saturating_sub(row.head.size);
             }
         }
-        self.top.small_mut().counters.insert(key, counter);
         Ok(())
     }
 
@@ -220,9 +217,8 @@ impl Fold<'_> {
     }
 
     fn change_live(&mut self, place: Place, change: Change) -> Result<(), IndexError> {
-        let mut pack = self.pack(place.pack)?;
         let len = u64::from(place.len);
-        match change {
+        self.change_pack(place.pack, |pack| match change {
             Change::More => {
                 pack.live_bytes = pack.live_bytes.saturating_add(len);
                 pack.live_blobs = pack.live_blobs.saturating_add(1);
@@ -231,9 +227,7 @@ impl Fold<'_> {
                 pack.live_bytes = pack.live_bytes.saturating_sub(len);
                 pack.live_blobs = pack.live_blobs.saturating_sub(1);
             }
-        }
-        self.put_pack(place.pack, pack);
-        Ok(())
+        })
     }
 
     pub(super) fn put_blob(&mut self, id: BlobId, mut row: BlobRow) {

@@ -82,6 +82,7 @@ impl Fold<'_> {
     pub(super) fn blob(&self, id: &BlobId) -> Result<Option<BlobRow>, IndexError> {
         match self.top.blobs.get(id) {
             Some(row) => Ok(*row),
+            None if self.top.blobs.is_new_below(id) => Ok(None),
             None => self.below.blob(id),
         }
     }
@@ -93,16 +94,22 @@ impl Fold<'_> {
         }
     }
 
-    pub(super) fn pack(&self, id: PackId) -> Result<PackState, IndexError> {
-        match self.top.small.packs.get(&id) {
-            Some(state) => Ok(state.clone().unwrap_or_default()),
-            None => Ok(self.below.pack_state(id)?.unwrap_or_default()),
+    /// Changes the row of a pack. A row that says nothing any longer is removed.
+    pub(super) fn change_pack(
+        &mut self,
+        id: PackId,
+        change: impl FnOnce(&mut PackState),
+    ) -> Result<(), IndexError> {
+        if !self.top.small.packs.contains_key(&id) {
+            let state = self.below.pack_state(id)?;
+            self.top.small_mut().packs.insert(id, state);
         }
-    }
-
-    pub(super) fn put_pack(&mut self, id: PackId, state: PackState) {
-        let gone = state == PackState::default();
-        let packs = &mut self.top.small_mut().packs;
-        packs.insert(id, (!gone).then_some(state));
+        let slot = self.top.small_mut().packs.entry(id).or_default();
+        let state = slot.get_or_insert_default();
+        change(state);
+        if *state == PackState::default() {
+            *slot = None;
+        }
+        Ok(())
     }
 }

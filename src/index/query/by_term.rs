@@ -138,7 +138,7 @@ impl<'a> TermWalk<'a> {
 
     /// Returns the value that an entry is ordered by.
     fn value(&self, id: EntryId) -> Result<Vec<u8>, IndexError> {
-        let Some(row) = self.search.view.reader.entries.get(id.0)? else {
+        let Some(row) = self.search.view.reader.entries.get(id)? else {
             return Err(IndexError::Damaged("the entries"));
         };
         Ok(terms::order_value(

@@ -2,16 +2,16 @@
 
 use super::matcher::{Clause, Matcher};
 use crate::id::EntryId;
+use crate::index::entries::RowGuard;
 use crate::index::error::IndexError;
 use crate::index::glob::Glob;
 use crate::index::postings::Bits;
 use crate::index::query::place::Place;
 use crate::index::rows::{self};
-use crate::index::tables::{self, BLOCK_IDS, Bytes, Field, Span, Zone, Zones, entry_at, locate};
+use crate::index::tables::{self, BLOCK_IDS, Field, Span, Zone, Zones, entry_at, locate};
 use crate::index::terms;
 use crate::index::view::View;
 use crate::query::{Direction, Filter, Purged, Sort, SortField};
-use redb::AccessGuard;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
@@ -145,8 +145,8 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    pub(super) fn table_row(&self, id: EntryId) -> Result<AccessGuard<'static, Bytes>, IndexError> {
-        let row = self.view.reader.entries.get(id.0)?;
+    pub(super) fn table_row(&self, id: EntryId) -> Result<RowGuard, IndexError> {
+        let row = self.view.reader.entries.get(id)?;
         row.ok_or(IndexError::Damaged("the entries"))
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The index's row for one blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "StoredBlob", into = "StoredBlob")]
 pub(crate) struct BlobRow {
     /// Bytes of its plaintext.
     pub(crate) size: u64,
@@ -17,6 +18,69 @@ pub(crate) struct BlobRow {
     pub(crate) place: Option<Place>,
     /// True when its content is that of its children, concatenated.
     pub(crate) chunked: bool,
+}
+
+/// A [`BlobRow`] as it is encoded.
+#[derive(Serialize, Deserialize)]
+enum StoredBlob {
+    /// One event names it, and it lies in a pack as a whole: nearly all blobs.
+    Usual { size: u64, place: Place },
+    Other {
+        size: u64,
+        refs: u32,
+        named: u32,
+        place: Option<Place>,
+        chunked: bool,
+    },
+}
+
+impl From<BlobRow> for StoredBlob {
+    fn from(row: BlobRow) -> Self {
+        let BlobRow {
+            size,
+            refs,
+            named,
+            place,
+            chunked,
+        } = row;
+        match (refs, named, place, chunked) {
+            (1, 1, Some(place), false) => Self::Usual { size, place },
+            _ => Self::Other {
+                size,
+                refs,
+                named,
+                place,
+                chunked,
+            },
+        }
+    }
+}
+
+impl From<StoredBlob> for BlobRow {
+    fn from(stored: StoredBlob) -> Self {
+        match stored {
+            StoredBlob::Usual { size, place } => Self {
+                size,
+                refs: 1,
+                named: 1,
+                place: Some(place),
+                chunked: false,
+            },
+            StoredBlob::Other {
+                size,
+                refs,
+                named,
+                place,
+                chunked,
+            } => Self {
+                size,
+                refs,
+                named,
+                place,
+                chunked,
+            },
+        }
+    }
 }
 
 /// The location of a blob in a pack.

@@ -8,6 +8,7 @@
 mod codec;
 mod contents;
 mod entry;
+mod group;
 mod note;
 mod personal;
 mod registry;
@@ -17,6 +18,7 @@ pub(crate) use contents::{BlobRow, Place};
 pub(super) use contents::{PackState, Totals};
 pub(crate) use entry::QueuedRow;
 pub(super) use entry::{EntryHead, EntryRow, SubmissionRow, decode_head};
+pub(super) use group::{RowGroup, RowPacker, first_of, group_of};
 pub(crate) use personal::{ActorRow, DisclosureRow, DisclosureState};
 pub(super) use registry::{ConverterRow, JobRow};
 pub(crate) use registry::{HoldRow, RecordedJob};

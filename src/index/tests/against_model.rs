@@ -188,6 +188,7 @@ proptest! {
         let (model, mut live, events) = run(&ops);
         live.checkpoint();
         let Live { index, mut below, mut top } = Live::new();
+        top.begin_alone();
         let mut places = model.places.iter();
         for (nth, event) in events.iter().enumerate() {
             top.apply(event, &below).expect("sound");

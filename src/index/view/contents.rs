@@ -130,7 +130,7 @@ impl View {
     ) -> Result<(), IndexError> {
         let mut changed = BTreeMap::new();
         for layer in self.layers.iter().rev() {
-            changed.extend(layer.blobs.iter().map(|(id, row)| (*id, *row)));
+            changed.extend(layer.blobs.iter_ordered().map(|(id, row)| (*id, *row)));
         }
         for stored in self.reader.blobs.range::<&[u8; 32]>(..)? {
             let (id, row) = stored?;

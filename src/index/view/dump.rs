@@ -90,7 +90,7 @@ impl View {
             }
         }
         let (mut out, reader) = (Vec::new(), &self.reader);
-        add(&mut out, "entries", &reader.entries);
+        add(&mut out, "entries", &reader.entries.table);
         add(&mut out, "postings", &reader.postings);
         add(&mut out, "digests", &reader.digests);
         add(&mut out, "trigrams", &reader.trigrams);

@@ -3,13 +3,13 @@
 use crate::entry::Entry;
 use crate::event::ConverterRegistered;
 use crate::id::{ConverterId, EntryId, EventSeq, JobId};
+use crate::index::entries::RowGuard;
 use crate::index::error::IndexError;
 use crate::index::overlay::{Counter, CounterKey, KeyDigest, Overlay, key_digest};
 use crate::index::postings::Bits;
 use crate::index::reader::Reader;
 use crate::index::rows::{self, ConverterRow, EntryRow, HoldRow, JobRow, RecordedJob, Totals};
-use crate::index::tables::{self, Bytes, Field, entry_at, locate};
-use redb::AccessGuard;
+use crate::index::tables::{self, Field, entry_at, locate};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) struct View {
 /// The row of an entry, held by an overlay or by the table.
 pub(in crate::index) enum Stored {
     Layer(Arc<[u8]>),
-    Table(AccessGuard<'static, Bytes>),
+    Table(RowGuard),
 }
 
 impl Stored {
@@ -100,7 +100,7 @@ impl View {
         if let Some(row) = self.layered(|layer| layer.entries.get(&id)) {
             return Ok(Some(Stored::Layer(row)));
         }
-        Ok(self.reader.entries.get(id.0)?.map(Stored::Table))
+        Ok(self.reader.entries.get(id)?.map(Stored::Table))
     }
 
     pub(in crate::index) fn entry_row(&self, id: EntryId) -> Result<Option<Arc<[u8]>>, IndexError> {
@@ -152,28 +152,38 @@ impl View {
         Ok(found.into_iter().collect())
     }
 
-    /// Passes every row to the callback, oldest entry first. One row is in memory at a time.
+    /// Passes every row to the callback, oldest entry first. One group of rows is in memory at
+    /// a time.
     pub(in crate::index) fn walk_rows(
         &self,
         mut each: impl FnMut(EntryId, &[u8]) -> Result<ControlFlow<()>, IndexError>,
     ) -> Result<(), IndexError> {
         let changed = self.changed_rows(EntryId(0)..=EntryId(u64::MAX));
         let mut changed = changed.into_iter().peekable();
-        for row in self.reader.entries.range::<u64>(..)? {
-            let (id, row) = row?;
-            let id = EntryId(id.value());
-            while let Some((id, row)) = changed.next_if(|(newer, _)| *newer < id) {
-                if each(id, row)?.is_break() {
-                    return Ok(());
+        let mut ended = false;
+        self.reader.entries.each_group(|first, group| {
+            for (place, row) in group.rows() {
+                let id = EntryId(first + place as u64);
+                while let (false, Some((id, row))) =
+                    (ended, changed.next_if(|(newer, _)| *newer < id))
+                {
+                    ended = each(id, row)?.is_break();
+                }
+                if ended {
+                    return Ok(false);
+                }
+                let row = changed
+                    .next_if(|(newer, _)| *newer == id)
+                    .map_or(row, |(_, row)| row);
+                ended = each(id, row)?.is_break();
+                if ended {
+                    return Ok(false);
                 }
             }
-            let flow = match changed.next_if(|(newer, _)| *newer == id) {
-                Some((id, row)) => each(id, row)?,
-                None => each(id, row.value())?,
-            };
-            if flow.is_break() {
-                return Ok(());
-            }
+            Ok(true)
+        })?;
+        if ended {
+            return Ok(());
         }
         for (id, row) in changed {
             if each(id, row)?.is_break() {

@@ -4,13 +4,15 @@
 use super::changes::spans;
 use super::postings::write_postings;
 use super::trigrams::write_trigrams;
-use crate::id::{EntryId, StoreId};
+use crate::id::{EventSeq, StoreId};
+use crate::index::entries::{PART_BYTES, part_key, read_group};
 use crate::index::error::IndexError;
 use crate::index::overlay::{Counter, Overlay};
 use crate::index::reader::Reader;
-use crate::index::rows::{self, Totals};
+use crate::index::rows::{self, RowPacker, Totals, group_of};
 use crate::index::tables;
-use redb::{Database, ReadableTable, ReadableTableMetadata, WriteTransaction};
+use redb::{Database, Durability, ReadableTable, ReadableTableMetadata, WriteTransaction};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::thread;
 
@@ -70,8 +72,8 @@ pub(in crate::index) enum Extent {
     },
 }
 
-/// Writes `overlay` in one transaction, and how long the file was when it was last compact. Its
-/// rows replace those that `reader` sees.
+/// Writes `overlay` in one transaction, and how much space the file took when it was last compact.
+/// Its rows replace those that `reader` sees.
 pub(in crate::index) fn commit(
     db: &Database,
     reader: &Reader,
@@ -79,7 +81,14 @@ pub(in crate::index) fn commit(
     extent: Extent,
     compact_bytes: u64,
 ) -> Result<(), IndexError> {
-    let txn = begin_write(db)?;
+    let txn = if is_passing(reader, overlay, extent) {
+        let mut txn = db.begin_write()?;
+        let set = txn.set_durability(Durability::None);
+        set.map_err(|error| IndexError::Redb(error.into()))?;
+        txn
+    } else {
+        begin_write(db)?
+    };
     let spans = &spans(reader, overlay)?;
     let txn_ref = &txn;
     thread::scope(|scope| {
@@ -100,27 +109,24 @@ pub(in crate::index) fn commit(
     Ok(())
 }
 
+/// Returns true for a checkpoint that need not reach the disk: the file says already that it is no
+/// index, and after a crash it is made again from nothing.
+///
+/// One of several spans is made durable, because redb remembers every page until then.
+fn is_passing(reader: &Reader, overlay: &Overlay, extent: Extent) -> bool {
+    const DURABLE_EVERY: u64 = 16;
+    let span = |seq: EventSeq| seq.0 / tables::CHECKPOINT_EVENTS / DURABLE_EVERY;
+    let is_first = reader.applied == EventSeq(0);
+    extent != Extent::Whole && !is_first && span(reader.applied) == span(overlay.applied)
+}
+
 fn write_rows(
     txn: &WriteTransaction,
     reader: &Reader,
     overlay: &Overlay,
     extent: Extent,
 ) -> Result<(), IndexError> {
-    let mut entries = txn.open_table(tables::ENTRIES)?;
-    let newest = reader.totals.newest_entry;
-    let known = overlay.entries.range(EntryId(0)..=EntryId(newest));
-    for (id, row) in known {
-        entries.insert(id.0, &**row)?;
-    }
-    let mut end = entries.upper_bound_mut(Bound::<u64>::Unbounded)?;
-    for (id, row) in overlay
-        .entries
-        .range(EntryId(newest).next()..=EntryId(u64::MAX))
-    {
-        end.insert_before(id.0, &**row)?;
-    }
-    end.close()?;
-
+    write_entries(txn, reader, overlay)?;
     if extent != (Extent::HalfMade { scattered: false }) {
         write_scattered(txn, overlay)?;
     }
@@ -141,6 +147,45 @@ fn write_rows(
     Ok(())
 }
 
+/// Writes the rows of entries into their groups.
+fn write_entries(
+    txn: &WriteTransaction,
+    reader: &Reader,
+    overlay: &Overlay,
+) -> Result<(), IndexError> {
+    let mut entries = txn.open_table(tables::ENTRIES)?;
+    let mut packer = RowPacker::default();
+    let (newest, _) = group_of(reader.totals.newest_entry);
+    let rows = overlay.entries.iter().map(|(id, row)| {
+        let (group, place) = group_of(id.0);
+        (group, place, &**row)
+    });
+    let rows: Vec<_> = rows.collect();
+    let begun = rows.partition_point(|(group, ..)| *group <= newest);
+    for changed in rows[..begun].chunk_by(|a, b| a.0 == b.0) {
+        let number = changed[0].0;
+        let (stored, known) = read_group(&entries, number)?;
+        let mut all: BTreeMap<usize, &[u8]> = stored.rows().collect();
+        all.extend(changed.iter().map(|(_, place, row)| (*place, *row)));
+        let parts = packer.pack(all).chunks(PART_BYTES);
+        for part in parts.len()..known {
+            entries.remove(part_key(number, part))?;
+        }
+        for (nth, part) in parts.enumerate() {
+            entries.insert(part_key(number, nth), part)?;
+        }
+    }
+    let mut end = entries.upper_bound_mut(Bound::<u64>::Unbounded)?;
+    for new in rows[begun..].chunk_by(|a, b| a.0 == b.0) {
+        let packed = packer.pack(new.iter().map(|(_, place, row)| (*place, *row)));
+        for (nth, part) in packed.chunks(PART_BYTES).enumerate() {
+            end.insert_before(part_key(new[0].0, nth), part)?;
+        }
+    }
+    end.close()?;
+    Ok(())
+}
+
 /// Writes the rows of blobs: one by one if they are few, and otherwise the whole table anew, in the
 /// order of its keys.
 fn write_blobs(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexError> {
@@ -149,7 +194,7 @@ fn write_blobs(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexErr
     let changed = &overlay.blobs;
     let mut blobs = txn.open_table(tables::BLOBS)?;
     if changed.len() as u64 * ANEW < blobs.len()? {
-        for (id, row) in changed.iter() {
+        for (id, row) in changed.iter_ordered() {
             match row {
                 Some(row) => drop(blobs.insert(id.as_bytes(), rows::encode(row).as_slice())?),
                 None => drop(blobs.remove(id.as_bytes())?),
@@ -159,7 +204,7 @@ fn write_blobs(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexErr
     }
     let mut anew = txn.open_table(tables::BLOBS_ANEW)?;
     let mut end = anew.upper_bound_mut(Bound::<&[u8; 32]>::Unbounded)?;
-    let mut changed = changed.iter().peekable();
+    let mut changed = changed.iter_ordered().peekable();
     for stored in blobs.iter()? {
         let (id, stored) = stored?;
         let id = id.value();

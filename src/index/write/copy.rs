@@ -16,7 +16,7 @@ use std::ops::Bound;
 /// definition. `meta` and `holds` are not among them, because a [`Reader`] holds them decoded.
 macro_rules! each_table {
     ($reader:expr, $each:ident $(, $more:expr)*) => {
-        $each(&$reader.entries, tables::ENTRIES $(, $more)*)?;
+        $each(&$reader.entries.table, tables::ENTRIES $(, $more)*)?;
         $each(&$reader.postings, tables::POSTINGS $(, $more)*)?;
         $each(&$reader.digests, tables::DIGESTS $(, $more)*)?;
         $each(&$reader.trigrams, tables::TRIGRAMS $(, $more)*)?;

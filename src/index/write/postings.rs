@@ -25,6 +25,7 @@ pub(super) fn write_postings(
     let mut digests = txn.open_table(tables::DIGESTS)?;
     let mut times = txn.open_table(tables::TIMES)?;
     let mut zones = txn.open_table(tables::ZONES)?;
+    let mut stored = reader.entries.cursor();
     for span in spans {
         let mut gained = TermLists::default();
         let mut edits: BTreeMap<Vec<u8>, Edit> = BTreeMap::new();
@@ -44,10 +45,7 @@ pub(super) fn write_postings(
                 archived.push((entry.low, row.head.archived_at.micros()));
                 continue;
             }
-            let Some(old) = reader.entries.get(entry.id.0)? else {
-                return Err(IndexError::Damaged("the entries"));
-            };
-            let old: EntryRow<'_> = rows::decode(old.value())?;
+            let old: EntryRow<'_> = rows::decode(stored.row(entry.id)?)?;
             let mut known = Vec::new();
             terms::digests(&old, |head| known.push(head));
             terms::digests(&row, |head| {
@@ -147,8 +145,8 @@ fn write_times(
             Some(value) => value.value().to_vec(),
             None => Vec::new(),
         };
-        for (low, micros) in entries {
-            tables::push_time(&mut value, *low, *micros);
+        tables::push_times(&mut value, entries);
+        for (_, micros) in entries {
             zone.whole.take_in(*micros);
             zone.blocks[block].take_in(*micros);
         }

@@ -18,6 +18,7 @@ pub(super) fn write_trigrams(
     spans: &[ChangedSpan<'_>],
 ) -> Result<(), IndexError> {
     let mut table = txn.open_table(tables::TRIGRAMS)?;
+    let mut stored = reader.entries.cursor();
     for span in spans {
         let mut gained = TrigramLists::default();
         let mut edits: BTreeMap<Trigram, Edit> = BTreeMap::new();
@@ -27,10 +28,7 @@ pub(super) fn write_trigrams(
                 terms::trigrams(&row, |code| gained.push(code, entry.low));
                 continue;
             }
-            let Some(old) = reader.entries.get(entry.id.0)? else {
-                return Err(IndexError::Damaged("the entries"));
-            };
-            let old: EntryRow<'_> = rows::decode(old.value())?;
+            let old: EntryRow<'_> = rows::decode(stored.row(entry.id)?)?;
             // Most changes are reports, submissions and purges, which change no text.
             if texts(&old) == texts(&row) {
                 continue;
