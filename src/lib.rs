@@ -122,6 +122,8 @@ pub mod docs {
     pub mod host {}
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
+    #[doc = include_str!("../docs/privacy.md")]
+    pub mod privacy {}
     #[doc = include_str!("../docs/reliability.md")]
     pub mod reliability {}
     #[doc = include_str!("../docs/reprocessing.md")]

@@ -54,6 +54,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
             "src/evidence/text.rs",
             "src/event/personal.rs",
             "src/format/disclosure.rs",
+            "src/archive/privacy/erase/tests.rs",
         ],
     ),
     ("ed25519_dalek", &["src/evidence/"]),
