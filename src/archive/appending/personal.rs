@@ -93,10 +93,8 @@ impl Personal {
 
     /// Makes a pseudonym for an account, and the fact that it stands for it.
     pub(in crate::archive) fn new_pseudonym(actor: &Actor) -> Result<(Actor, Body)> {
-        let mut pseudonym = "a:".to_owned();
-        for byte in random::<PSEUDONYM_BYTES>()? {
-            pseudonym.push_str(&format!("{byte:02x}"));
-        }
+        let random = u64::from_be_bytes(random::<PSEUDONYM_BYTES>()?);
+        let pseudonym = format!("a:{random:016x}");
         let fact = ActorNamed {
             actor: pseudonym.clone(),
             name: Some(actor.id.clone()),

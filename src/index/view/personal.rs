@@ -81,7 +81,9 @@ impl View {
                 each(id, &rows::decode::<Vec<DisclosureRow>>(rows.value())?);
             }
         }
-        changed.into_iter().for_each(|(id, rows)| each(*id, rows));
+        for (id, rows) in changed {
+            each(*id, rows);
+        }
         Ok(())
     }
 

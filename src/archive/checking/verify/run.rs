@@ -297,8 +297,9 @@ impl ContentCheck<'_> {
             }
         };
         view.walk_disclosures(|id, rows| {
-            rows.iter()
-                .for_each(|row| check(format!("entry {id}"), row));
+            for row in rows {
+                check(format!("entry {id}"), row);
+            }
         })?;
         for (pseudonym, actor) in view.actors()? {
             if let Some(row) = &actor.disclosure {
