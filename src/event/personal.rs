@@ -92,6 +92,8 @@ impl PersonalField {
                 is_there.then(|| serde_json::json!({ "error": error, "warnings": warnings }))
             }
             (Self::Error, Body::SubmitRejected(fact)) => take_text(&mut fact.text),
+            (Self::Meta(name), Body::Annotated(fact)) => take_pair(&mut fact.meta, name),
+            (_, Body::Annotated(fact)) => self.of_unit(&mut fact.unit)?.take().map(Value::String),
             (_, Body::Archived(fact)) => self.of_unit(&mut fact.unit)?.take().map(Value::String),
             (_, Body::Converted(fact)) => self.of_unit(&mut fact.unit)?.take().map(Value::String),
             _ => None,
@@ -126,6 +128,12 @@ impl PersonalField {
                 (fact.error, fact.warnings) = (error, warnings);
             }
             (Self::Error, Body::SubmitRejected(fact), Value::String(text)) => fact.text = text,
+            (Self::Meta(name), Body::Annotated(fact), Value::String(value)) => {
+                fact.meta.insert(name.clone(), value);
+            }
+            (_, Body::Annotated(fact), Value::String(value)) => {
+                return put_unit(self.of_unit(&mut fact.unit), value);
+            }
             (_, Body::Archived(fact), Value::String(value)) => {
                 return put_unit(self.of_unit(&mut fact.unit), value);
             }

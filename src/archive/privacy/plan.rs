@@ -186,6 +186,7 @@ impl Archive {
                 "\"annals.archived.",
                 "\"annals.converted.",
                 "\"annals.submit.",
+                "\"annals.annotated.",
             ]
             .iter()
             .any(|kind| leaf.line.contains(kind));
@@ -236,6 +237,7 @@ fn concerned(event: &Event) -> Option<EntryId> {
         Body::Archived(_) => Some(event.seq.into()),
         Body::Converted(fact) => Some(fact.entry),
         Body::SubmitRejected(fact) => Some(fact.entry),
+        Body::Annotated(fact) => Some(fact.entry),
         _ => None,
     }
 }

@@ -86,6 +86,7 @@ impl Archive {
             Body::Archived(_) => self.disclosures(event.seq.into())?,
             Body::Converted(fact) => self.disclosures(fact.entry)?,
             Body::SubmitRejected(fact) => self.disclosures(fact.entry)?,
+            Body::Annotated(fact) => self.disclosures(fact.entry)?,
             Body::ActorNamed(fact) => {
                 let actor = self.store().index.view().actor(&fact.actor)?;
                 actor

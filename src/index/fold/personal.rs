@@ -202,6 +202,7 @@ fn entry_of(body: &Body) -> Option<EntryId> {
     match body {
         Body::Converted(fact) => Some(fact.entry),
         Body::SubmitRejected(fact) => Some(fact.entry),
+        Body::Annotated(fact) => Some(fact.entry),
         _ => None,
     }
 }

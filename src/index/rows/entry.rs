@@ -344,6 +344,7 @@ impl<'a> EntryRow<'a> {
 
     /// Removes the value of a personal field. Returns the idempotency key, if that is what goes.
     pub(in crate::index) fn forget(&mut self, field: &PersonalField) -> Option<&'a str> {
+        self.forget_corrections(field);
         let (place, nth) = match field {
             PersonalField::Serial => (&mut self.head.serial, 0),
             PersonalField::Part => (&mut self.head.part, 1),

@@ -2,7 +2,7 @@
 
 use super::entry::{EntryRow, Since};
 use crate::entry::{Correction, FactName, Note, UnitGiven};
-use crate::event::{Annotated, Event};
+use crate::event::{Annotated, Event, PersonalField};
 use crate::id::EventSeq;
 use crate::index::text::is_same_name;
 use crate::time::Timestamp;
@@ -94,6 +94,21 @@ impl<'a> EntryRow<'a> {
             changes,
             reason: &body.reason,
         });
+    }
+
+    /// Removes what notes said of a personal field, old values and new ones.
+    pub(super) fn forget_corrections(&mut self, field: &PersonalField) {
+        let says = |fact: FactRow<'_>| match (fact, field) {
+            (FactRow::Serial, PersonalField::Serial)
+            | (FactRow::Part, PersonalField::Part)
+            | (FactRow::Station, PersonalField::Station)
+            | (FactRow::Process, PersonalField::Process) => true,
+            (FactRow::Meta(name), PersonalField::Meta(personal)) => name == personal,
+            _ => false,
+        };
+        for note in &mut self.notes {
+            note.changes.retain(|change| !says(change.fact));
+        }
     }
 
     /// Returns the labels of the entry, sorted. A label that was added twice in other letter case

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::live::*;
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
-    Actor, ActorNamed, Archived, BlobRef, Body, ClockReading, Converted, EntryRanges, Erased,
-    Event, PersonalField, PrivacyDeclared, PurgedEntries, Sealed, Source, digest_text,
+    Actor, ActorNamed, Annotated, Archived, BlobRef, Body, ClockReading, Converted, EntryRanges,
+    Erased, Event, PersonalField, PrivacyDeclared, PurgedEntries, Sealed, Source, digest_text,
 };
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, Sha256};
 use crate::time::Timestamp;
@@ -16,9 +16,10 @@ use crate::time::Timestamp;
 /// One step. Entries are named by their place among those that are there.
 #[derive(Debug, Clone)]
 enum Step {
-    /// Which fields are personal, and which have a value.
-    Put(u16, u16, u8),
-    Convert(usize, u16, u16, u8),
+    /// Which fields have a value.
+    Put(u16, u8),
+    Convert(usize, u16, u8),
+    Note(usize, u16, u8),
     Erase(usize, usize),
     Purge(usize),
     Name(u8),
@@ -29,9 +30,9 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        4 => (any::<u16>(), any::<u16>(), 0_u8..4).prop_map(|(p, v, n)| Step::Put(p, v, n)),
-        4 => (0_usize..9, any::<u16>(), any::<u16>(), 0_u8..4)
-            .prop_map(|(at, p, v, n)| Step::Convert(at, p, v, n)),
+        4 => (any::<u16>(), 0_u8..4).prop_map(|(v, n)| Step::Put(v, n)),
+        4 => (0_usize..9, any::<u16>(), 0_u8..4).prop_map(|(at, v, n)| Step::Convert(at, v, n)),
+        3 => (0_usize..9, any::<u16>(), 0_u8..4).prop_map(|(at, v, n)| Step::Note(at, v, n)),
         3 => (0_usize..9, 0_usize..9).prop_map(|(at, field)| Step::Erase(at, field)),
         1 => (0_usize..9).prop_map(Step::Purge),
         1 => (0_u8..3).prop_map(Step::Name),
@@ -60,6 +61,9 @@ fn fields() -> Vec<PersonalField> {
 /// The events, each with its personal values, and what was erased or purged by the end.
 #[derive(Default)]
 struct Story {
+    /// Which fields are personal. What an entry has in the clear is never erased, so they are the
+    /// same for all events.
+    personal: u16,
     events: Vec<Event>,
     entries: Vec<EntryId>,
     pseudonyms: Vec<(String, Sha256)>,
@@ -126,7 +130,7 @@ impl Story {
                 .collect::<Vec<_>>()
         };
         match step {
-            Step::Put(personal, values, n) => {
+            Step::Put(values, n) => {
                 let id = self.seq().into();
                 let value =
                     |at: u16, text: &str| (values & (1 << at) != 0).then(|| format!("{text}-{n}"));
@@ -150,7 +154,7 @@ impl Story {
                     retention: Retention::Forever,
                     key: value(2, "key").filter(|key| !self.keys.contains(key)),
                 });
-                let mut personal = chosen(*personal);
+                let mut personal = chosen(self.personal);
                 // As it is declared: a path would state the name, and both the key.
                 let has = |field| personal.contains(&field);
                 if has(PersonalField::SourceName) && !has(PersonalField::SourcePath) {
@@ -162,7 +166,24 @@ impl Story {
                 self.record(body, &personal, None);
                 self.entries.push(id);
             }
-            Step::Convert(at, personal, values, n) => {
+            Step::Note(at, values, n) => {
+                let Some(entry) = self.entries.get(*at).copied() else {
+                    return;
+                };
+                let value =
+                    |at: u16, text: &str| (values & (1 << at) != 0).then(|| format!("{text}-{n}"));
+                let body = Body::Annotated(Annotated {
+                    entry,
+                    text: value(0, "text"),
+                    labels: value(1, "label").into_iter().collect(),
+                    unlabels: value(2, "label").into_iter().collect(),
+                    unit: unit(&value),
+                    meta: pair("operator", value(6, "nora")),
+                    reason: "checked".into(),
+                });
+                self.record(body, &chosen(self.personal), Some(entry));
+            }
+            Step::Convert(at, values, n) => {
                 let Some(entry) = self.entries.get(*at).copied() else {
                     return;
                 };
@@ -189,7 +210,7 @@ impl Story {
                     submit: None,
                     job: None,
                 });
-                self.record(body, &chosen(*personal), Some(entry));
+                self.record(body, &chosen(self.personal), Some(entry));
             }
             Step::Erase(at, field) => {
                 let (Some(entry), Some(field)) =
@@ -296,8 +317,10 @@ proptest! {
     /// anew: after all of it, the values that are gone have left no trace, wherever checkpoints
     /// fell.
     #[test]
-    fn an_index_made_without_erased_values_is_the_live_one(steps in steps()) {
-        let mut story = Story::default();
+    fn an_index_made_without_erased_values_is_the_live_one(
+        personal in any::<u16>(), steps in steps(),
+    ) {
+        let mut story = Story { personal, ..Story::default() };
         let fields = fields().iter().map(ToString::to_string).collect();
         story.record(Body::PrivacyDeclared(PrivacyDeclared { fields, reason: None }), &[], None);
         let mut live = Live::new();

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use base64_of::spellings;
 
-use crate::archive::{Access, Archive, Depth, NewAttempt, NewEntry, Options, ValueState};
+use crate::archive::{
+    Access, Annotation, Archive, Depth, NewAttempt, NewEntry, Options, ValueState,
+};
 use crate::blob::pack_reader::{PackReader, blobs};
 use crate::disk::Disk;
 use crate::disk::sim::{Fault, Repeat, SimDisk};
@@ -167,6 +169,38 @@ fn an_erased_value__is_in_no_file() {
         assert_eq!(assert_sound(&again), 1);
         assert_eq!(found_by(&again, Filter::default().text("ola")), 1);
     }
+}
+
+/// A right value that somebody states later is as personal as the wrong one before it.
+#[test]
+fn a_corrected_value__is_erased_with_the_one_before() {
+    const RIGHT: &str = "Nora-Nordmann-4712";
+    let disk = SimDisk::new();
+    let archive = store(&disk, &[operator()]);
+    let id = put(&archive, KARI, "one");
+    let right = [("operator".to_owned(), RIGHT.to_owned())];
+    let note = Annotation::new("wrong badge").meta(right.into());
+    archive.annotate(id, note).expect("noted");
+    assert!(lines(&archive).iter().all(|line| !line.contains(RIGHT)));
+    assert_eq!(
+        found_by(&archive, Filter::default().text("nora-nordmann")),
+        1
+    );
+    let entry = || archive.snapshot().expect("there").entry(id);
+    let noted = entry().expect("read").expect("listed");
+    assert_eq!(noted.notes[0].changes[0].old.as_deref(), Some(KARI));
+
+    erase(&archive, &operator(), &[id]).expect("erased");
+    for value in [KARI, RIGHT] {
+        assert_eq!(files_with(&disk, value), Vec::<String>::new());
+        assert_eq!(found_by(&archive, Filter::default().text(value)), 0);
+    }
+    let erased = entry().expect("read").expect("listed");
+    assert!(erased.meta.is_empty() && erased.notes[0].changes.is_empty());
+    assert_eq!(erased.notes[0].reason, "wrong badge");
+    assert_eq!(assert_sound(&archive), 2);
+    archive.rebuild().expect("rebuilt");
+    assert_eq!(assert_sound(&archive), 2);
 }
 
 /// A kill between the record and the removal of the bytes must not leave them.
