@@ -9,7 +9,8 @@ import base64, hashlib, json, os, re, subprocess, sys, tempfile
 KNOWN = re.compile(
     r"bagit\.txt|bag-info\.txt|(tag)?manifest-sha256\.txt"
     r"|not-evidence/(README\.txt|openlineage\.jsonl|(entries|events)\.parquet)"
-    r"|data/(events\.jsonl|checkpoint|vkeys|report\.(csv|html)|proofs/[0-9]+\.tlog-proof|blobs/[0-9a-f]{64})")
+    r"|data/(events\.jsonl|disclosures\.jsonl|checkpoint|vkeys|report\.(csv|html)"
+    r"|proofs/[0-9]+\.tlog-proof|blobs/[0-9a-f]{64})")
 
 
 def check(holds, why):

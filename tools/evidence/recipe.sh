@@ -22,7 +22,7 @@ sha256sum --check --strict --quiet tagmanifest-sha256.txt manifest-sha256.txt ||
 find . -type f | cut -c 3- | sort | cmp -s - "$scratch/listed" || fail "a file is missing or added"
 known='bagit\.txt|bag-info\.txt|(tag)?manifest-sha256\.txt'
 known+='|not-evidence/(README\.txt|openlineage\.jsonl|(entries|events)\.parquet)'
-known+='|data/(events\.jsonl|checkpoint|vkeys|report\.(csv|html)|proofs/[0-9]+\.tlog-proof|blobs/[0-9a-f]{64})'
+known+='|data/(events\.jsonl|disclosures\.jsonl|checkpoint|vkeys|report\.(csv|html)|proofs/[0-9]+\.tlog-proof|blobs/[0-9a-f]{64})'
 if grep -qvxE -- "$known" "$scratch/listed"; then fail "a file that belongs to no bundle"; fi
 [ "$(head -n 1 bagit.txt)" = "BagIt-Version: 1.0" ] || fail "another version of BagIt"
 grep -qx "Annals-Bundle-Format: 1" bag-info.txt || fail "another version of annals"

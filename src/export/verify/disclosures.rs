@@ -110,6 +110,7 @@ fn wrong(
         Body::Archived(_) => EntryId::from(event.seq),
         Body::Converted(fact) => fact.entry,
         Body::SubmitRejected(fact) => fact.entry,
+        Body::Annotated(fact) => fact.entry,
         _ => return None,
     };
     let purge = log
