@@ -304,4 +304,4 @@ fn time_of(element: &Element<'_>) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,10 +11,12 @@ use crate::archive::messages::Draft;
 use crate::archive::{Access, Archive, Cadence, Depth, NewEntry, Options, RecordedCheckpoint};
 use crate::disk::sim::{Fault, Repeat, SimDisk, Variants};
 use crate::entry::Meta;
-use crate::event::{Body, CheckpointSigned, Counts, Exported, Scope};
+use crate::event::{Body, CheckpointSigned, CheckpointTimestamped, Counts, Exported, Scope};
 use crate::evidence::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::evidence::key::SecretKey;
 use crate::evidence::note::KeyName;
+use crate::evidence::timestamp::TimestampToken;
+use crate::evidence::timestamp::tests::token;
 use crate::evidence::tree::Frontier;
 use crate::id::{EventSeq, Sha256};
 use crate::retention::{AsOf, Policy};
@@ -513,4 +515,49 @@ fn a_full_disk_during_a_hand_over_or_an_export__loses_nothing() {
             }
         }
     }
+}
+
+/// A stamp of a server is shown beside a log that it is not about.
+#[test]
+fn a_timestamp__is_compared_with_the_checkpoint_that_it_names() {
+    let (_, archive) = signed_store();
+    put(&archive, b"one");
+    let checkpoint = archive.checkpoint().expect("signed");
+    let over = |text: &str| {
+        let token = token(text.as_bytes(), b"20260301083000Z", None);
+        TimestampToken::parse(&token).expect("a token")
+    };
+    let other = over("another text");
+    assert!(
+        archive
+            .record_timestamp(&checkpoint, &other, "https://tsa.example")
+            .is_err()
+    );
+    let stamp = over(&checkpoint.signed.to_string());
+    let recorded = archive.record_timestamp(&checkpoint, &stamp, "https://tsa.example");
+    let recorded = recorded.expect("recorded");
+    assert_eq!(findings(&archive), "");
+    let report = archive.verify(Depth::Deep).expect("verified");
+    let told = report.evidence.timestamped.expect("a stamp");
+    assert_eq!(
+        (told.size, told.time),
+        (checkpoint.signed.checkpoint().size, stamp.time())
+    );
+    // The next checkpoint covers the stamp.
+    let next = archive.checkpoint().expect("signed").signed;
+    assert!(next.checkpoint().size >= recorded.0);
+    for (checkpoint, token) in [
+        (checkpoint.event, other.to_base64()),
+        (EventSeq(1), stamp.to_base64()),
+        (checkpoint.event, "no base64".to_owned()),
+    ] {
+        let fact = CheckpointTimestamped {
+            checkpoint,
+            server: "https://tsa.example".to_owned(),
+            token,
+        };
+        let draft = Draft::fact(Body::CheckpointTimestamped(fact));
+        archive.append_fact(draft).expect("recorded");
+    }
+    assert_eq!(findings(&archive).lines().count(), 3);
 }

@@ -16,8 +16,8 @@ fn imprint(text: &[u8]) -> Vec<u8> {
     seq(&[seq(&[oid, der::write(tag::NULL, &[])]), digest])
 }
 
-/// The token of a server over `text`.
-fn token(text: &[u8], time: &[u8], nonce: Option<u64>) -> Vec<u8> {
+/// The token of a server over `text`, without its signature.
+pub(crate) fn token(text: &[u8], time: &[u8], nonce: Option<u64>) -> Vec<u8> {
     let mut info = vec![
         der::write(tag::INTEGER, &[1]),
         der::write(tag::OID, &[0x2a, 3]),

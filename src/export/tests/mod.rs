@@ -7,6 +7,7 @@ mod million;
 mod personal;
 mod recipes;
 mod sample;
+mod stamps;
 #[cfg(feature = "parquet")]
 mod tables;
 mod tampering;
