@@ -220,7 +220,7 @@ const CASES: &[Case] = &[
     case(&["privacy", "show", "--json"], 0, Exactly),
     case(
         &[
-            "erase", "3", "--field", "serial", "--reason", "asked", "--yes",
+            "erase", "3", "--field", "station", "--reason", "asked", "--yes",
         ],
         4,
         Exactly,
