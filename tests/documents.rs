@@ -255,6 +255,39 @@ fn every_source_and_tool_that_a_page_names_is_there() {
     assert!(named >= 30, "{named} paths");
 }
 
+/// Returns true if a source below `folder` with `part` in its path defines the function `name`.
+fn defines(folder: &Path, part: &str, name: &str) -> bool {
+    let inside = fs::read_dir(folder).expect("a folder");
+    inside
+        .map(|entry| entry.expect("an entry").path())
+        .any(|path| {
+            if path.is_dir() {
+                return defines(&path, part, name);
+            }
+            let of_part = path.with_extension("").iter().any(|inside| inside == part);
+            let text = || fs::read_to_string(&path).expect("UTF-8");
+            of_part && text().contains(&format!("fn {name}("))
+        })
+}
+
+/// Who is audited points at these tests, so none of them may be renamed or removed unnoticed.
+#[test]
+fn every_test_that_a_clause_names_is_there() {
+    let page = text("docs/compliance.md");
+    let spans = page.split('`').skip(1).step_by(2);
+    let named: Vec<_> = spans.filter_map(|span| span.split_once("::")).collect();
+    assert!(named.len() >= 20, "{named:?}");
+    for (part, name) in named {
+        let there = ["tests", "src"].map(|folder| defines(&root().join(folder), part, name));
+        assert!(there.contains(&true), "there is no {part}::{name}");
+    }
+    assert!(!defines(
+        &root().join("tests"),
+        "crash",
+        "a_test_that_is_not_there"
+    ));
+}
+
 /// Returns the numbers of the lines of prose that have more than [`COLUMNS_MAX`] columns.
 /// Tables and code blocks may be wider, and the target of a link does not count.
 fn long_lines(text: &str) -> Vec<usize> {
