@@ -47,25 +47,35 @@ pub(super) fn notable(event: &Event) -> Option<Notable> {
     })
 }
 
+fn entries(count: u64) -> String {
+    match count {
+        1 => "1 entry".to_owned(),
+        _ => format!("{count} entries"),
+    }
+}
+
 /// Returns whose value was erased.
 fn erased(fact: &Erased) -> String {
     match &fact.actor {
         Some(pseudonym) => format!("the name of {pseudonym}"),
-        None => format!(
-            "{} entries",
-            fact.entries.iter().take(fact.digests.len()).count()
-        ),
+        None => {
+            let count = fact.entries.iter().take(fact.digests.len()).count();
+            entries(count as u64)
+        }
     }
 }
 
 fn summary(body: &Body) -> Option<String> {
     Some(match body {
         Body::PurgedEntries(fact) => format!(
-            "{} entries by rule {}, plan {:.12}: {}",
-            fact.count, fact.rule, fact.plan_id, fact.reason
+            "{} by rule {}, plan {:.12}: {}",
+            entries(fact.count),
+            fact.rule,
+            fact.plan_id,
+            fact.reason
         ),
         Body::PurgeRefused(fact) => {
-            format!("{} entries, {}: {}", fact.count, fact.refusal, fact.told)
+            format!("{}, {}: {}", entries(fact.count), fact.refusal, fact.told)
         }
         Body::HoldPlaced(fact) => format!("{}: {}", fact.name, fact.reason),
         Body::HoldReleased(fact) => format!("{}: {}", fact.name, fact.reason),
@@ -101,7 +111,7 @@ fn summary(body: &Body) -> Option<String> {
             "events {} to {} {}: {}",
             fact.from, fact.to, fact.verdict, fact.reason
         ),
-        Body::Accessed(fact) => format!("{} entries by {}", fact.count, fact.how),
+        Body::Accessed(fact) => format!("{} by {}", entries(fact.count), fact.how),
         Body::ClockStepped(fact) => format!("by {} ms, to {}", fact.step_ms, fact.found),
         Body::SubmitRejected(fact) => {
             format!("entry {}: {} {}", fact.entry, fact.status, fact.text)

@@ -71,7 +71,7 @@ struct Moment {
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadOnly)?;
-    let entry = archive
+    let mut entry = archive
         .snapshot()?
         .entry(args.id)?
         .ok_or_else(|| no_entry(args.id))?;
@@ -100,6 +100,11 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             timeline: &timeline,
         })?;
     } else {
+        for note in &mut entry.notes {
+            let account = archive.account(&note.by)?;
+            let name = account.and_then(|account| account.name);
+            note.by = name.unwrap_or_else(|| note.by.clone());
+        }
         let text = page(&entry, &personal, &timeline, &zone, context.canvas());
         context.print(text)?;
     }

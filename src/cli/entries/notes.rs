@@ -20,7 +20,7 @@ pub(crate) fn note_words(note: &Note) -> String {
     words.extend(removed.map(|label| format!("no label {label}")));
     words.extend(note.text.clone());
     if words.is_empty() {
-        words.push("confirmed what was known".to_owned());
+        words.push("confirmed what was known, or its values were erased".to_owned());
     }
     words.join("; ")
 }
