@@ -3,14 +3,12 @@
 use serde::Serialize;
 
 use crate::archive::{Access, Archive, ErasureOutcome, ErasurePlan, HeldBack, InTheClear};
-use crate::cli::entries::{
-    Filters, Selected, each_page, nothing_selected, refuse_unknown_converters,
-};
+use crate::cli::entries::{Filters, Selected, selected_ids};
 use crate::cli::render::{Cell, Column, Table, counted, escape};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::PersonalField;
 use crate::id::EntryId;
-use crate::query::{Purged, Query};
+use crate::query::Purged;
 use crate::{Error, ErrorKind};
 
 /// Most rows of a plan that are printed.
@@ -128,27 +126,14 @@ fn ids_of(
     selected: Selected,
     archive: &Archive,
     context: &Context<'_>,
-) -> Result<Vec<EntryId>, Failure> {
-    let filter = match selected {
-        Selected::Ids(ids) => return Ok(ids),
-        Selected::Filter(filter) => filter,
-    };
-    let snapshot = archive.snapshot()?;
-    refuse_unknown_converters(&filter, &snapshot, context.configuration().ok().as_ref())?;
-    let query = Query {
-        filter: filter.purged(Purged::Include),
-        limit: None,
-        ..Query::default()
-    };
-    let mut ids = Vec::new();
-    each_page(&snapshot, query, |entries| {
-        ids.extend(entries.iter().map(|entry| entry.id));
-        Ok(())
-    })?;
-    if ids.is_empty() {
-        return Err(nothing_selected().into());
+) -> Result<Vec<EntryId>, Error> {
+    match selected {
+        Selected::Ids(ids) => Ok(ids),
+        Selected::Filter(filter) => {
+            let filter = filter.purged(Purged::Include);
+            selected_ids(filter, &archive.snapshot()?, context)
+        }
     }
-    Ok(ids)
 }
 
 /// Refuses to erase only some of the entries that were named, and a plan of which nothing can be

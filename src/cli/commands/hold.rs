@@ -127,7 +127,7 @@ fn ids_of(
             }
             Ok(ids)
         }
-        Selected::Filter(filter) => selected_ids(*filter, snapshot, context),
+        Selected::Filter(filter) => Ok(selected_ids(*filter, snapshot, context)?),
     }
 }
 

@@ -4,15 +4,11 @@ use crate::archive::{
     Depth, EvidenceSummary, Finding, KnownLosses, VerifyReport, is_backup, verify_backup,
 };
 use crate::cli::arguments::parse_vkey;
-use crate::cli::entries::{Filters, Selected, nothing_selected, refuse_unknown_converters};
+use crate::cli::entries::{Filters, Selected, selected_ids};
 use crate::cli::render::{Cell, Column, Style, Table, counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EntryId;
-use crate::query::Query;
 use crate::{Error, ErrorKind};
-
-/// The most entries that are read at a time.
-const PAGE: usize = 1_000;
 
 /// Check that nothing is damaged: log, packs, index
 ///
@@ -110,25 +106,8 @@ fn selection(
     let archive = context.open_to_check()?;
     let ids = match selected {
         Selected::Ids(ids) => ids,
-        Selected::Filter(filter) => {
-            let snapshot = archive.snapshot()?;
-            refuse_unknown_converters(&filter, &snapshot, context.configuration().ok().as_ref())?;
-            let mut query = Query::default().filter(*filter).limit(PAGE);
-            let mut ids = Vec::new();
-            loop {
-                let page = snapshot.query(&query)?;
-                ids.extend(page.entries.iter().map(|entry| entry.id));
-                match page.next {
-                    Some(next) => query.after = Some(next),
-                    None => break,
-                }
-            }
-            ids
-        }
+        Selected::Filter(filter) => selected_ids(*filter, &archive.snapshot()?, context)?,
     };
-    if ids.is_empty() {
-        return Err(nothing_selected());
-    }
     archive.verify_entries(&ids, depth)
 }
 

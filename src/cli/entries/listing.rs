@@ -48,22 +48,19 @@ pub(crate) fn selected_ids(
     filter: Filter,
     snapshot: &Snapshot,
     context: &Context<'_>,
-) -> Result<Vec<EntryId>, Failure> {
+) -> Result<Vec<EntryId>> {
     refuse_unknown_converters(&filter, snapshot, context.configuration().ok().as_ref())?;
-    let query = Query {
-        filter,
-        limit: None,
-        ..Query::default()
-    };
+    let mut query = Query::default().filter(filter).limit(PAGE);
     let mut ids = Vec::new();
-    each_page(snapshot, query, |entries| {
-        ids.extend(entries.iter().map(|entry| entry.id));
-        Ok(())
-    })?;
-    if ids.is_empty() {
-        return Err(nothing_selected().into());
+    loop {
+        let page = snapshot.query(&query)?;
+        ids.extend(page.entries.iter().map(|entry| entry.id));
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None if ids.is_empty() => return Err(nothing_selected()),
+            None => return Ok(ids),
+        }
     }
-    Ok(ids)
 }
 
 /// How entries are printed.
