@@ -86,24 +86,30 @@ impl Archive {
         Ok(())
     }
 
-    /// Records that a job goes on.
+    /// Records that a job goes on. It counts as running until the result is dropped.
     ///
     /// # Errors
     /// `NotFound` if there is no such job, `Refused` if it runs, is finished or was cancelled.
-    pub fn resume_job(&self, id: JobId) -> Result<()> {
-        let state = self.existing_job(id)?.state();
-        let refused = match state {
-            JobState::Paused | JobState::Interrupted => None,
-            JobState::Running => Some("is running"),
-            JobState::Finished => Some("is finished"),
-            JobState::Cancelled => Some("was cancelled"),
+    pub fn resume_job(&self, id: JobId) -> Result<JobRun> {
+        let total = self.existing_job(id)?.started.total;
+        let run = self.run_job(id, total)?;
+        // Read again: from here on, nobody else resumes it.
+        let job = Job {
+            progress: None,
+            ..self.existing_job(id)?
         };
-        if let Some(why) = refused {
-            return Err(Error::new(ErrorKind::Refused, format!("job {id} {why}"))
-                .hint("`annals job list` shows how each job stands"));
-        }
-        self.append_fact(Draft::fact(Body::JobResumed(JobResumed { job: id })))?;
-        Ok(())
+        let refused = match job.state() {
+            JobState::Finished => "is finished",
+            JobState::Cancelled => "was cancelled",
+            JobState::Running | JobState::Paused | JobState::Interrupted => {
+                self.append_fact(Draft::fact(Body::JobResumed(JobResumed { job: id })))?;
+                return Ok(run);
+            }
+        };
+        Err(
+            Error::new(ErrorKind::Refused, format!("job {id} {refused}"))
+                .hint("`annals job list` shows how each job stands"),
+        )
     }
 
     /// Stops a job. A running one stops after the entries that it is working on.
@@ -194,10 +200,46 @@ impl Archive {
         }
     }
 
-    fn existing_job(&self, id: JobId) -> Result<Job> {
+    /// Returns a job.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such job.
+    pub(crate) fn existing_job(&self, id: JobId) -> Result<Job> {
         self.job(id)?.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("there is no job {id}"))
                 .hint("`annals job list` shows them")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::archive::Options;
+    use crate::disk::sim::SimDisk;
+    use crate::id::EventSeq;
+
+    /// Two people resumed a job at once: both were on record, and one of them got an error later.
+    #[test]
+    fn a_second_resume__is_refused_and_leaves_no_trace() {
+        let disk = Arc::new(SimDisk::new());
+        let archive = Archive::create_on(disk, Options::default()).expect("a store");
+        let entries = [EntryId(7), EntryId(9)];
+        let job = archive.start_job(JobStarted::new("reprocess", 2), &entries);
+        let job = job.expect("started");
+        assert_eq!(archive.job_entries(job).expect("on record"), entries);
+        let run = archive.resume_job(job).expect("cut off");
+        let refused = archive.resume_job(job).err().expect("it runs");
+        assert_eq!(refused.kind(), ErrorKind::Refused);
+        drop(run);
+        archive.stop_job(job, JobStop::Cancelled).expect("it waits");
+        let refused = archive.resume_job(job).err().expect("cancelled");
+        assert!(refused.to_string().contains("cancelled"), "{refused}");
+        let events = archive.events(EventSeq(1), None).expect("readable");
+        let lines = events.map(|leaf| leaf.expect("whole").line);
+        let resumed = lines.filter(|line| line.contains("annals.job.resumed.v1"));
+        assert_eq!(resumed.count(), 1);
     }
 }

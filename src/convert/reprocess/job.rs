@@ -22,7 +22,7 @@ use crate::convert::converter::Converter;
 use crate::convert::process::Cancel;
 use crate::convert::running::milliseconds;
 use crate::entry::Outcome;
-use crate::id::{EntryId, JobId};
+use crate::id::EntryId;
 
 /// Number of threads that compare and record conversions. They mostly wait for a shared flush.
 const RECORDING: usize = 16;
@@ -97,9 +97,9 @@ pub fn reprocess_by_ramp(
 ) -> Result<ReprocessResult> {
     let started = Instant::now();
     let pace = Pace::new(options.rate)?;
-    let number = start(archive, selection, options)?;
+    let run = start(archive, selection, options)?;
+    let number = run.as_ref().map(JobRun::job);
     let total = selection.ids.len() as u64;
-    let run = number.map(|job| archive.run_job(job, total)).transpose()?;
     let job = Job {
         ids: &selection.ids,
         work: Work {
@@ -146,18 +146,18 @@ pub fn reprocess_by_ramp(
     Ok(result)
 }
 
-/// Records the beginning of a job. Returns `None` for a job that records nothing.
-fn start(archive: &Archive, selection: &Selection, options: &Reprocess) -> Result<Option<JobId>> {
+/// Records that a job begins or goes on. Returns `None` for a job that records nothing.
+fn start(archive: &Archive, selection: &Selection, options: &Reprocess) -> Result<Option<JobRun>> {
     if options.compare_only {
         return Ok(None);
     }
     if let Some(job) = options.resume {
-        archive.resume_job(job)?;
-        return Ok(Some(job));
+        return archive.resume_job(job).map(Some);
     }
     let total = selection.ids.len() as u64;
     let started = options.as_started(&selection.description, total);
-    Ok(Some(archive.start_job(started, &selection.ids)?))
+    let job = archive.start_job(started, &selection.ids)?;
+    archive.run_job(job, total).map(Some)
 }
 
 /// A job while it runs.

@@ -1,6 +1,5 @@
 //! `annals job retry-failed`: runs a new job over what did not succeed in an old one.
 
-use super::show::no_job;
 use crate::archive::{Access, Archive};
 use crate::cli::commands::reprocess::{self, Speed};
 use crate::cli::run::{Context, Exit, Failure};
@@ -15,7 +14,7 @@ pub(super) fn retry(
     context: &mut Context<'_>,
 ) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadWrite)?;
-    let mut started = archive.job(old)?.ok_or_else(|| no_job(old))?.started;
+    let mut started = archive.existing_job(old)?.started;
     let failed = failed(&archive, old)?;
     if failed.is_empty() {
         let told = format!("every entry of job {old} that is still here succeeded");

@@ -8,7 +8,6 @@ use crate::archive::{Archive, JobState};
 use crate::cli::render::{Style, count, counted, duration, facts, reasons};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::JobId;
-use crate::{Error, ErrorKind};
 
 /// One job and its failures, as JSON output shows them.
 #[derive(Serialize)]
@@ -19,18 +18,12 @@ struct JobWithFailures<'a> {
     failures: &'a Failures,
 }
 
-/// Returns the error for a job that is not on record.
-pub(super) fn no_job(id: JobId) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no job {id}"))
-        .hint("`annals job list` shows them")
-}
-
 pub(super) fn show(
     archive: &Archive,
     id: JobId,
     context: &mut Context<'_>,
 ) -> Result<Exit, Failure> {
-    let job = archive.job(id)?.ok_or_else(|| no_job(id))?;
+    let job = archive.existing_job(id)?;
     let zone = context.zone();
     let shown = ShownJob::of(job, archive, &zone)?;
     let failures = Failures::of(archive, id, shown.job.finished.as_ref())?;

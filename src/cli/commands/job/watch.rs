@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::show::{no_job, show};
+use super::show::show;
 use crate::archive::{Archive, JobState};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::JobId;
@@ -20,7 +20,7 @@ pub(super) fn watch(
 ) -> Result<Exit, Failure> {
     let ended = loop {
         context.check_cancelled()?;
-        let job = archive.job(id)?.ok_or_else(|| no_job(id))?;
+        let job = archive.existing_job(id)?;
         let Some(progress) = job.progress else {
             break job;
         };

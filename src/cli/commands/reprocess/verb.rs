@@ -6,6 +6,7 @@ use super::options::{options, options_of};
 use super::outcome::tell_outcome;
 use super::plan::tell_plan;
 use super::selection::{named, selection};
+use crate::Error;
 use crate::archive::{Access, Archive};
 use crate::cli::entries::{Selected, refuse_unknown_version};
 use crate::cli::run::{Context, Exit, Failure};
@@ -14,7 +15,6 @@ use crate::convert::{Converter, Reprocess, Resend, Selection, Which, plan};
 use crate::event::JobStarted;
 use crate::host::Config;
 use crate::id::{EntryId, JobId};
-use crate::{Error, ErrorKind};
 
 /// How a job is shown, and what its exit code says.
 pub(super) struct Manner {
@@ -62,10 +62,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 pub(crate) fn resume(id: JobId, speed: &Speed, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let config = configuration(context)?;
     let archive = context.open(Access::ReadWrite)?;
-    let job = archive.job(id)?.ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, format!("there is no job {id}"))
-            .hint("`annals job list` shows them")
-    })?;
+    let job = archive.existing_job(id)?;
     let mut options = options_of(&job.started, speed, config.as_ref())?;
     options.resume = Some(id);
     let selection = Selection::of(job.started.selection, archive.job_entries(id)?);
