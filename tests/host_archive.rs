@@ -85,6 +85,7 @@ impl Plant {
             reason: Some("wrong limits".into()),
             resume: None,
             retry_of: None,
+            priority: annals::event::JobPriority::default(),
             on_cancel: OnCancel::RecordEnd,
             scratch: scratch(self.dir.path()),
         };

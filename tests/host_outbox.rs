@@ -749,6 +749,7 @@ fn only_what_the_host_or_a_job_wants_sent_is_sent() {
             reason: None,
             resume: None,
             retry_of: None,
+            priority: annals::event::JobPriority::default(),
             on_cancel: OnCancel::RecordEnd,
             scratch: plant.dir.path().to_owned(),
         };

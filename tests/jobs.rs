@@ -22,6 +22,7 @@ const CONFIGURATION: &str = r#"
 path = "store"
 [host]
 min_free_disk_gb = 0
+max_concurrent = 1
 [[converter]]
 name = "T"
 command = ["sh", "run.sh", "{input}"]
@@ -62,6 +63,10 @@ fn wait_for_host(plant: &Plant) {
 }
 
 fn reprocess(plant: &Plant) -> Child {
+    reprocess_by(plant, "1")
+}
+
+fn reprocess_by(plant: &Plant, jobs: &str) -> Child {
     let mut command = plant.command(&[
         "--json",
         "--config",
@@ -70,7 +75,7 @@ fn reprocess(plant: &Plant) -> Child {
         "-c",
         "T",
         "--jobs",
-        "1",
+        jobs,
     ]);
     command.stdout(Stdio::piped()).stderr(Stdio::null());
     command.spawn().expect("started")
@@ -290,5 +295,46 @@ fn what_failed_is_tried_again_by_a_job_of_its_own() {
             &new["job"].to_string(),
         ],
         4,
+    );
+}
+
+/// A program that only one process may use was started for a file while a job used it.
+#[test]
+fn files_and_a_job_together_keep_the_limits_and_files_come_first() {
+    let plant = plant();
+    plant.write(
+        "run.sh",
+        r#"echo "begin $$" >> notes
+sleep 0.1
+echo "end $$ $(cat "$1")" >> notes
+printf '{"content":"%s"}' "$(cat "$1")""#,
+    );
+    let limited = CONFIGURATION
+        .replace("max_concurrent = 1", "max_concurrent = 3")
+        .replace("settle_s = 0", "settle_s = 0\nmax_concurrent = 1");
+    plant.write("host.toml", &limited);
+    let notes = || fs::read_to_string(plant.path("notes")).unwrap_or_default();
+    let _host = plant.host();
+    wait_for_host(&plant);
+    let job = reprocess_by(&plant, "3");
+    wait("the job", || notes().contains("end"));
+    for number in 0..3 {
+        plant.write(&format!("in/{number}.csv"), "live");
+    }
+    assert!(job.wait_with_output().expect("over").status.success());
+    let notes = notes();
+    let lines: Vec<&str> = notes.lines().collect();
+    let kinds: Vec<_> = lines
+        .iter()
+        .filter_map(|note| note.split(' ').next())
+        .collect();
+    for pair in kinds.chunks(2) {
+        assert_eq!(pair, ["begin", "end"], "two at once: {notes}");
+    }
+    let last_live = lines.iter().rposition(|note| note.ends_with("live"));
+    let last = lines.iter().rposition(|note| note.contains("works"));
+    assert!(
+        last_live.expect("converted") < last.expect("converted"),
+        "{notes}"
     );
 }

@@ -190,7 +190,7 @@ fn record_the_rest(
     let started = archive.start_job(job, &[id]);
     let finished = started
         .as_ref()
-        .map(|job| JobFinished::default().job(*job).processed(number));
+        .map(|job| JobFinished::default().job(job.job()).processed(number));
     let mut all = vec![
         archive.record_submission(id, AttemptNo(1), 0, &a, Some(&b)),
         archive.place_hold(&a, &b, vec![id]),

@@ -101,6 +101,7 @@ fn fill(dir: &Path) -> Result<()> {
             .params("recorded"),
         &[],
     )?;
+    let job = job.job();
     let next = AtomicU64::new(0);
     thread::scope(|scope| -> Result<()> {
         let callers: Vec<_> = (0..CALLERS)

@@ -80,7 +80,7 @@ pub use reading::why::{KeepReason, MayGo, OwnContent, UnneededPlace, WhyKept};
 pub use signing::certify::RestoredFile;
 pub use signing::prove::EventProof;
 pub use state::compact_outcome::CompactOutcome;
-pub use state::running_jobs::{FinishedBy, JobProgress, JobRun};
+pub use state::running_jobs::{FinishedBy, JobProgress, JobRun, Turn, Turns};
 pub use state::signing::RecordedCheckpoint;
 #[cfg(feature = "host")]
 pub(crate) use writing::access::RECORD_ACCESS;

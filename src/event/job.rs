@@ -1,5 +1,8 @@
 //! Facts about jobs of reprocessing.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::retention::EntryRanges;
@@ -32,6 +35,53 @@ pub struct JobStarted {
     /// The job whose failures this one tries again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<JobId>,
+    /// How urgent it is among the jobs of one process.
+    #[serde(default, skip_serializing_if = "JobPriority::is_default")]
+    pub priority: JobPriority,
+}
+
+/// How urgent a job is, from 1 (first) to 10 (last). A new job has 5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobPriority(u8);
+
+impl JobPriority {
+    /// Returns a priority; `None` if it is not from 1 to 10.
+    pub fn new(priority: u8) -> Option<Self> {
+        (1..=10).contains(&priority).then_some(Self(priority))
+    }
+
+    /// Returns the number.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for JobPriority {
+    fn default() -> Self {
+        Self(5)
+    }
+}
+
+impl fmt::Display for JobPriority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for JobPriority {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.parse().ok();
+        let wanted = || "expected a number from 1 (first) to 10 (last)".to_owned();
+        number.and_then(Self::new).ok_or_else(wanted)
+    }
 }
 
 setters! { JobStarted {
@@ -49,6 +99,8 @@ setters! { JobStarted {
     on_error: some [String];
     /// Sets the job whose failures this one tries again.
     retry_of: opt [JobId];
+    /// Sets how urgent it is.
+    priority: [JobPriority];
 } }
 
 impl JobStarted {
@@ -64,6 +116,7 @@ impl JobStarted {
             submit: None,
             on_error: None,
             retry_of: None,
+            priority: JobPriority::default(),
         }
     }
 }

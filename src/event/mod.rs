@@ -28,7 +28,9 @@ pub use conversion::{
 pub use evidence::{
     CheckpointCadence, CheckpointSigned, CheckpointTimestamped, KeyCreated, KeyLost, KeyRotated,
 };
-pub use job::{JobError, JobFinished, JobResumed, JobSelected, JobStarted, JobStop, JobStopped};
+pub use job::{
+    JobError, JobFinished, JobPriority, JobResumed, JobSelected, JobStarted, JobStop, JobStopped,
+};
 pub use personal::{ActorNamed, Erased, NotPersonal, PersonalField, PrivacyDeclared, Sealed};
 pub(crate) use personal::{digest_of, digest_text};
 pub use retention::{

@@ -152,6 +152,10 @@ const CLOCKS: &[(&str, &str)] = &[
         "when to look for steps that hang",
     ),
     ("src/host/pipeline/waiting.rs", "how long a file has waited"),
+    (
+        "src/host/pipeline/turns.rs",
+        "how long a conversion of a job has waited",
+    ),
     ("src/host/pipeline/worker.rs", "when a file is tried again"),
     (
         "src/host/sources/scanners.rs",

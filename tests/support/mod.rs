@@ -722,7 +722,7 @@ impl Runner {
                     .selection("all")
                     .converter_version("current")
                     .params("recorded");
-                let id = self.archive()?.start_job(job, &[])?;
+                let id = self.archive()?.start_job(job, &[])?.job();
                 self.state.jobs.insert(id.0, false);
                 Ok(())
             }

@@ -2,9 +2,10 @@
 
 use crate::archive::handle::Archive;
 use crate::archive::messages::Draft;
-use crate::archive::state::running_jobs::{JobProgress, JobRun};
+use crate::archive::state::running_jobs::{JobProgress, JobRun, Turn, Turns};
 use crate::event::{
-    Body, EntryRanges, JobFinished, JobResumed, JobSelected, JobStarted, JobStop, JobStopped,
+    Body, EntryRanges, JobFinished, JobPriority, JobResumed, JobSelected, JobStarted, JobStop,
+    JobStopped,
 };
 use crate::id::{EntryId, JobId};
 use crate::index::RecordedJob;
@@ -63,12 +64,16 @@ impl Job {
 }
 
 impl Archive {
-    /// Records that a job begins, and which entries it runs over.
+    /// Records that a job begins, and which entries it runs over. It counts as running until the
+    /// result is dropped.
     ///
     /// The job can be resumed once this returns. If it fails in between, the job is on record
     /// without all its entries, and cannot.
-    pub fn start_job(&self, job: JobStarted, entries: &[EntryId]) -> Result<JobId> {
+    pub fn start_job(&self, job: JobStarted, entries: &[EntryId]) -> Result<JobRun> {
+        let (total, priority) = (job.total, job.priority);
         let id = JobId(self.append_fact(Draft::fact(Body::JobStarted(job)))?.0);
+        // Before its entries are on record, nobody else can run it.
+        let run = self.run_job(id, total, priority)?;
         let ranges = EntryRanges::of(entries.iter().copied());
         let parts = ranges.parts(RANGES_PER_EVENT);
         let selected = |entries| Draft::fact(Body::JobSelected(JobSelected { job: id, entries }));
@@ -77,7 +82,11 @@ impl Archive {
         while drafts.peek().is_some() {
             self.append(drafts.by_ref().take(EVENTS_AT_ONCE).collect())?;
         }
-        Ok(id)
+        // Somebody may have stopped it before it counted as running.
+        if let Some(how) = self.existing_job(id)?.stopped {
+            self.store().jobs.stop(id, how);
+        }
+        Ok(run)
     }
 
     /// Records that a job ended, or was stopped.
@@ -86,13 +95,14 @@ impl Archive {
         Ok(())
     }
 
-    /// Records that a job goes on. It counts as running until the result is dropped.
+    /// Records that a job goes on, as urgent as stated. It counts as running until the result is
+    /// dropped.
     ///
     /// # Errors
     /// `NotFound` if there is no such job, `Refused` if it runs, is finished or was cancelled.
-    pub fn resume_job(&self, id: JobId) -> Result<JobRun> {
+    pub fn resume_job(&self, id: JobId, priority: JobPriority) -> Result<JobRun> {
         let total = self.existing_job(id)?.started.total;
-        let run = self.run_job(id, total)?;
+        let run = self.run_job(id, total, priority)?;
         // Read again: from here on, nobody else resumes it.
         let job = Job {
             progress: None,
@@ -134,20 +144,33 @@ impl Archive {
     }
 
     /// Notes that a job runs in this process, until the result is dropped.
-    ///
-    /// # Errors
-    /// `Refused` if it runs already.
-    pub fn run_job(&self, id: JobId, total: u64) -> Result<JobRun> {
-        self.store().jobs.begin(id, total).ok_or_else(|| {
+    fn run_job(&self, id: JobId, total: u64, priority: JobPriority) -> Result<JobRun> {
+        let run = self.store().jobs.begin(id, total, priority);
+        run.ok_or_else(|| {
             Error::new(ErrorKind::Refused, format!("job {id} is running"))
                 .hint("`annals job watch JOB` shows how far it has come")
         })
     }
 
-    /// Makes jobs that run in this process wait while `is_busy` returns true: at most a second
-    /// before each conversion, so that they come to an end. Only the first call counts.
-    pub fn let_jobs_give_way(&self, is_busy: impl Fn() -> bool + Send + Sync + 'static) {
-        self.store().jobs.give_way_to(Box::new(is_busy));
+    /// Sets who says when a conversion of a job may start, in a process that has other conversions
+    /// to run. Only the first call counts.
+    pub fn grant_turns(&self, turns: impl Turns + 'static) {
+        self.store().jobs.grant_turns(Box::new(turns));
+    }
+
+    /// Waits until a conversion by `converter` may start, for a job or for a mere comparison. It is
+    /// over when the turn is dropped. Returns `None` once `goes_on` returns false.
+    ///
+    /// The conversion waits for more urgent jobs, and in a host for files on their way and for the
+    /// limits on parallel conversions. It waits about a second for what is more urgent, so that
+    /// every job comes to an end.
+    pub fn wait_for_turn(
+        &self,
+        job: Option<JobId>,
+        converter: &str,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Option<Turn> {
+        self.store().jobs.wait_for_turn(job, converter, goes_on)
     }
 
     /// Returns a job.
@@ -227,15 +250,23 @@ mod tests {
         let disk = Arc::new(SimDisk::new());
         let archive = Archive::create_on(disk, Options::default()).expect("a store");
         let entries = [EntryId(7), EntryId(9)];
-        let job = archive.start_job(JobStarted::new("reprocess", 2), &entries);
-        let job = job.expect("started");
+        let started = archive.start_job(JobStarted::new("reprocess", 2), &entries);
+        let job = started.expect("started").job();
         assert_eq!(archive.job_entries(job).expect("on record"), entries);
-        let run = archive.resume_job(job).expect("cut off");
-        let refused = archive.resume_job(job).err().expect("it runs");
+        let run = archive
+            .resume_job(job, JobPriority::default())
+            .expect("cut off");
+        let refused = archive
+            .resume_job(job, JobPriority::default())
+            .err()
+            .expect("it runs");
         assert_eq!(refused.kind(), ErrorKind::Refused);
         drop(run);
         archive.stop_job(job, JobStop::Cancelled).expect("it waits");
-        let refused = archive.resume_job(job).err().expect("cancelled");
+        let refused = archive
+            .resume_job(job, JobPriority::default())
+            .err()
+            .expect("cancelled");
         assert!(refused.to_string().contains("cancelled"), "{refused}");
         let events = archive.events(EventSeq(1), None).expect("readable");
         let lines = events.map(|leaf| leaf.expect("whole").line);

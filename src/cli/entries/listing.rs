@@ -11,7 +11,7 @@ use crate::cli::run::{Context, Failure};
 use crate::cli::zone::Zone;
 use crate::entry::{Entry, Meta, Status};
 use crate::id::EntryId;
-use crate::query::{Cursor, Filter, Query};
+use crate::query::{Cursor, Filter, Query, Sort};
 
 /// Most entries held in memory at a time.
 const PAGE: usize = 1_000;
@@ -50,17 +50,11 @@ pub(crate) fn selected_ids(
     context: &Context<'_>,
 ) -> Result<Vec<EntryId>> {
     refuse_unknown_converters(&filter, snapshot, context.configuration().ok().as_ref())?;
-    let mut query = Query::default().filter(filter).limit(PAGE);
-    let mut ids = Vec::new();
-    loop {
-        let page = snapshot.query(&query)?;
-        ids.extend(page.entries.iter().map(|entry| entry.id));
-        match page.next {
-            Some(next) => query.after = Some(next),
-            None if ids.is_empty() => return Err(nothing_selected()),
-            None => return Ok(ids),
-        }
+    let ids = snapshot.ids(&filter, Sort::default())?;
+    if ids.is_empty() {
+        return Err(nothing_selected());
     }
+    Ok(ids)
 }
 
 /// How entries are printed.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -28,11 +28,6 @@ use crate::id::EntryId;
 const RECORDING: usize = 16;
 /// Maximum bytes of the reports of a conversion that waits to be recorded.
 const WAITING_BYTES_MAX: usize = 1 << 20;
-
-/// How long a conversion waits while something more urgent is to be done.
-const GIVES_WAY_FOR: Duration = Duration::from_secs(1);
-/// How often it looks whether that is done.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A conversion that waits to be compared and recorded, with its number.
 type Finished = (u64, Box<Converted>);
@@ -106,7 +101,7 @@ pub fn reprocess_by_ramp(
             archive,
             converters,
             options,
-            job: number,
+            run: run.as_ref(),
             cancel,
             runners: Runners::default(),
             blocked: Blocked::default(),
@@ -122,7 +117,6 @@ pub fn reprocess_by_ramp(
         }),
         next: AtomicUsize::new(0),
         stop: AtomicBool::new(false),
-        run: run.as_ref(),
         on_step,
     };
     job.run(ramp, started);
@@ -152,12 +146,10 @@ fn start(archive: &Archive, selection: &Selection, options: &Reprocess) -> Resul
         return Ok(None);
     }
     if let Some(job) = options.resume {
-        return archive.resume_job(job).map(Some);
+        return archive.resume_job(job, options.priority).map(Some);
     }
-    let total = selection.ids.len() as u64;
-    let started = options.as_started(&selection.description, total);
-    let job = archive.start_job(started, &selection.ids)?;
-    archive.run_job(job, total).map(Some)
+    let started = options.as_started(&selection.description, selection.ids.len() as u64);
+    archive.start_job(started, &selection.ids).map(Some)
 }
 
 /// A job while it runs.
@@ -170,8 +162,6 @@ struct Job<'a> {
     next: AtomicUsize,
     /// True once an entry failed and no others are to be taken.
     stop: AtomicBool,
-    /// Where others see how far the job has come, and ask it to stop.
-    run: Option<&'a JobRun>,
     on_step: &'a (dyn Fn(&Step) + Sync),
 }
 
@@ -232,7 +222,7 @@ impl Job<'_> {
                     (place < until).then_some(place + 1)
                 });
             let id = place.ok().and_then(|place| self.ids.get(place));
-            let Some(&id) = id.filter(|_| self.wait_for_turn()) else {
+            let Some(&id) = id.filter(|_| self.pace.wait(self.work.cancel)) else {
                 return;
             };
             match self.work.convert(id) {
@@ -249,17 +239,6 @@ impl Job<'_> {
                 }
             }
         }
-    }
-
-    /// Waits until the next conversion may start. Returns false when the job is to stop.
-    fn wait_for_turn(&self) -> bool {
-        let mut waited = Duration::ZERO;
-        let is_urgent = || self.run.is_some_and(JobRun::should_give_way);
-        while waited < GIVES_WAY_FOR && is_urgent() && self.goes_on() {
-            self.work.cancel.sleep(LOOK_EVERY);
-            waited += LOOK_EVERY;
-        }
-        self.pace.wait(self.work.cancel) && self.goes_on()
     }
 
     /// Compares and records conversions until no more can come.
@@ -287,8 +266,7 @@ impl Job<'_> {
     }
 
     fn goes_on(&self) -> bool {
-        let asked = self.run.and_then(JobRun::stopping);
-        asked.is_none() && !self.stop.load(Ordering::Relaxed) && !self.work.cancel.is_cancelled()
+        self.work.goes_on() && !self.stop.load(Ordering::Relaxed)
     }
 
     /// Processes one entry and reports its result. Returns false when cancelled.
@@ -321,7 +299,7 @@ impl Job<'_> {
         gathered.untried.note(&step);
         let result = &gathered.result;
         step.done = result.processed + result.skipped + result.not_tried;
-        if let Some(run) = self.run {
+        if let Some(run) = self.work.run {
             let by = match step.outcome {
                 StepOutcome::Earlier { .. } => FinishedBy::EarlierRun,
                 _ => FinishedBy::ThisRun,

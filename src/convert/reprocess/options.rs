@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::event::JobStarted;
+use crate::event::{JobPriority, JobStarted};
 use crate::id::JobId;
 use crate::{Error, ErrorKind, Result};
 
@@ -139,6 +139,8 @@ pub struct Reprocess {
     pub resume: Option<JobId>,
     /// The job whose failures this one tries again.
     pub retry_of: Option<JobId>,
+    /// How urgent the job is among those that run in one process.
+    pub priority: JobPriority,
     /// What is recorded when it is cancelled.
     pub on_cancel: OnCancel,
     /// The folder in which temporary folders are created.
@@ -158,6 +160,7 @@ impl Reprocess {
             submit: Some(self.resend.word().to_owned()),
             on_error: Some(self.on_error.word().to_owned()),
             retry_of: self.retry_of,
+            priority: self.priority,
         }
     }
 

@@ -81,7 +81,7 @@ pub fn plan(
         archive,
         converters,
         options,
-        job: None,
+        run: None,
         cancel: &Cancel::default(),
         runners: Runners::default(),
         blocked: Blocked::default(),

@@ -2,11 +2,8 @@
 
 use crate::archive::Archive;
 use crate::id::EntryId;
-use crate::query::{Cursor, Filter, Query};
+use crate::query::{Filter, Sort};
 use crate::{Error, ErrorKind, Result};
-
-/// Number of entries per query while selecting.
-const SELECT_PAGE: usize = 5000;
 
 /// The entries of a job, selected at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,22 +24,7 @@ impl Selection {
 
 /// Returns the entries that `filter` selects in one snapshot, oldest first.
 pub fn select(archive: &Archive, filter: &Filter) -> Result<Selection> {
-    let snapshot = archive.snapshot()?;
-    let mut ids = Vec::new();
-    let mut after: Option<Cursor> = None;
-    loop {
-        let page = snapshot.query(&Query {
-            filter: filter.clone(),
-            limit: Some(SELECT_PAGE),
-            after: after.take(),
-            ..Query::default()
-        })?;
-        ids.extend(page.entries.iter().map(|entry| entry.id));
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
-    }
+    let ids = archive.snapshot()?.ids(filter, Sort::default())?;
     let description = serde_json::to_string(filter).map_err(|error| {
         Error::new(ErrorKind::Invalid, "the filter cannot be written down").caused_by(error)
     })?;

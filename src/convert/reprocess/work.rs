@@ -7,7 +7,7 @@ use super::choice::{Chosen, Unfit, without_source};
 use super::options::{Reprocess, Resend};
 use super::runners::{RunnerKey, Runners};
 use super::step::StepOutcome;
-use crate::archive::Archive;
+use crate::archive::{Archive, JobRun, Turn};
 use crate::convert::compare::{Change, Difference, Verdict, compare_reports, compare_units};
 use crate::convert::converter::Converter;
 use crate::convert::process::{Cancel, STDOUT_BYTES_MAX};
@@ -22,7 +22,8 @@ pub(super) struct Work<'a> {
     pub(super) archive: &'a Archive,
     pub(super) converters: &'a [Converter],
     pub(super) options: &'a Reprocess,
-    pub(super) job: Option<JobId>,
+    /// The recorded job: where others see how far it has come, and ask it to stop.
+    pub(super) run: Option<&'a JobRun>,
     pub(super) cancel: &'a Cancel,
     pub(super) runners: Runners,
     pub(super) blocked: Blocked<RunnerKey>,
@@ -111,7 +112,7 @@ impl Work<'_> {
         if let Some(reason) = without_source(&entry) {
             return Err(Unfit::Skip(reason));
         }
-        if let Some(job) = self.job
+        if let Some(job) = self.job()
             && let Some(earlier) = entry
                 .attempts
                 .iter()
@@ -128,9 +129,13 @@ impl Work<'_> {
         }
         let session = chosen.runner.session();
         let session = session.map_err(|error| unable(&chosen, error))?;
+        let Some(turn) = self.wait_for_turn(&chosen) else {
+            return Ok(None);
+        };
         let terms = self.terms(&chosen);
         let (archive, runner) = (self.archive, &chosen.runner);
         let ran = run_over(archive, runner, &session, &entry, terms, self.cancel);
+        drop(turn);
         let conversion = ran.map_err(|error| unable(&chosen, error))?;
         Ok(conversion.map(|conversion| {
             Tried::Converted(Box::new(Converted {
@@ -187,10 +192,27 @@ impl Work<'_> {
         })
     }
 
+    /// Returns true until the job is cancelled, or somebody asks it to stop.
+    pub(super) fn goes_on(&self) -> bool {
+        let asked = self.run.and_then(JobRun::stopping);
+        asked.is_none() && !self.cancel.is_cancelled()
+    }
+
+    fn job(&self) -> Option<JobId> {
+        self.run.map(JobRun::job)
+    }
+
+    /// Waits until the converter may run. Returns `None` when the job is to stop.
+    fn wait_for_turn(&self, chosen: &Chosen) -> Option<Turn> {
+        let converter = &chosen.runner.converter().name;
+        self.archive
+            .wait_for_turn(self.job(), converter, &|| self.goes_on())
+    }
+
     fn terms<'a>(&self, chosen: &'a Chosen) -> Terms<'a> {
         Terms {
             arguments: &chosen.arguments,
-            job: self.job,
+            job: self.job(),
             keep_reports: true,
             note: chosen.note.as_deref(),
         }

@@ -10,9 +10,9 @@ use crate::event::{
     CheckpointCadence, CheckpointSigned, CheckpointTimestamped, ClockReading, ClockStepped,
     Compacted, ConfigChanged, ContentsCount, ContinuedFrom, Converted, ConverterRegistered, Counts,
     EntryRanges, Erased, Event, Exported, HoldPlaced, HoldReleased, JobError, JobFinished,
-    JobResumed, JobSelected, JobStarted, JobStop, JobStopped, KeyCreated, KeyLost, KeyRotated,
-    Lost, PersonalField, PrivacyDeclared, PurgePlanned, PurgeRefused, PurgedEntries, Recovered,
-    Repaired, RepairedFile, Reported, Reviewed, Scope, Sealed, Source, StoreContinued,
+    JobPriority, JobResumed, JobSelected, JobStarted, JobStop, JobStopped, KeyCreated, KeyLost,
+    KeyRotated, Lost, PersonalField, PrivacyDeclared, PurgePlanned, PurgeRefused, PurgedEntries,
+    Recovered, Repaired, RepairedFile, Reported, Reviewed, Scope, Sealed, Source, StoreContinued,
     StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown, Verified,
 };
 use crate::format::disclosure;
@@ -427,10 +427,11 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
             })
         },
     );
-    let asked = (of(text()), of(text()), of(number()));
+    let priority = (1..=10_u8).prop_map(|n| JobPriority::new(n).expect("in range"));
+    let asked = (of(text()), of(text()), of(number()), priority);
     let started = (text(), text(), text(), text(), number(), of(text()), asked).prop_map(
         |(kind, selection, converter_version, params, total, reason, asked)| {
-            let (submit, on_error, retry_of) = asked;
+            let (submit, on_error, retry_of, priority) = asked;
             Body::JobStarted(JobStarted {
                 kind,
                 selection,
@@ -441,6 +442,7 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
                 submit,
                 on_error,
                 retry_of: retry_of.map(JobId),
+                priority,
             })
         },
     );

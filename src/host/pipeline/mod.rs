@@ -13,5 +13,6 @@ pub(super) mod recording;
 pub(super) mod scan_folders;
 pub(super) mod stopped_converters;
 pub(super) mod threads;
+pub(super) mod turns;
 pub(super) mod waiting;
 pub(super) mod worker;

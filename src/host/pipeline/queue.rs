@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use self::from_history::FromHistory;
+pub(super) use self::from_history::Turn;
 use super::waiting::{ByConverter, ByFolder, QueuePosition};
 use crate::host::config::limits::ConverterLimits;
 use crate::host::observe::status::QueueStatus;
@@ -49,6 +51,7 @@ struct QueueState<Taken, Archived, Converted> {
     /// Maximum number of threads of a stage that work for one folder.
     folder_max: usize,
     limits: ConverterLimits,
+    from_history: FromHistory,
     closed: bool,
 }
 
@@ -187,7 +190,7 @@ impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
     }
 
     fn may_convert(&self) -> bool {
-        self.at_work[1] < self.limits.in_all
+        self.at_work[1] + self.from_history.in_all() < self.limits.in_all
             && self.unrecorded_bytes < UNRECORDED_BYTES_MAX
             && self.to_record.len() < UNRECORDED_MAX
     }
@@ -200,6 +203,14 @@ impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
         let steps = self.running.values();
         steps.filter(move |step| step.is_in(folder))
     }
+}
+
+/// Returns the number of conversions of files by a converter.
+fn conversions_by(running: &BTreeMap<u64, RunningStep>, converter: &str) -> usize {
+    let steps = running.values();
+    steps
+        .filter(|step| step.is_conversion_by(converter))
+        .count()
 }
 
 /// Returns true when another step of `stage` may start on a file of `folder`.
@@ -243,6 +254,7 @@ impl<Taken, Archived, Converted> Default for Queue<Taken, Archived, Converted> {
                 at_work: [0; 3],
                 folder_max: usize::MAX,
                 limits: ConverterLimits::default(),
+                from_history: FromHistory::default(),
                 closed: false,
             }),
             stages: Default::default(),
@@ -403,14 +415,6 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         self.lock().is_idle()
     }
 
-    /// Returns true while files wait to be archived, converted or recorded.
-    pub(in crate::host) fn has_files(&self) -> bool {
-        let state = self.lock();
-        state.has_work(&state.to_archive)
-            || !state.to_convert.is_empty()
-            || !state.to_record.is_empty()
-    }
-
     /// Takes a file for archiving; does nothing if it is taken already. Returns false when there is
     /// no room.
     pub(in crate::host) fn take(&self, position: QueuePosition, taken: Taken) -> bool {
@@ -480,13 +484,11 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
                 return None;
             }
             let (running, limits) = (&state.running, &state.limits);
+            let from_history = &state.from_history;
             // The bytes of an archived file come from the store, so a silent folder does not hold
             // it up.
             let (position, ready) = state.to_convert.pop_first(|converter| {
-                let steps = running.values();
-                steps
-                    .filter(|step| step.is_conversion_by(converter))
-                    .count()
+                conversions_by(running, converter) + from_history.of(converter)
                     < limits.of(converter)
             })?;
             Some((Some(position), ready))
@@ -564,6 +566,8 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         }
     }
 }
+
+mod from_history;
 
 #[cfg(test)]
 mod tests;

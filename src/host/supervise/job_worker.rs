@@ -1,44 +1,66 @@
 //! Goes on with reprocess jobs that were cut off when the host before ended.
 
+use std::sync::Mutex;
+
 use crate::archive::{Archive, Job, JobState};
 use crate::convert::{
     Cancel, OnCancel, OnError, Params, Reprocess, ReprocessResult, Resend, Selection, Which,
     reprocess,
 };
 use crate::host::observe::notice::{Hooks, Notice};
+use crate::host::panics::lock;
 use crate::host::pipeline::host::Host;
 use crate::{Error, Result};
 
+/// Returns true for a job that nobody wanted stopped: it has no end on record.
+fn was_cut_off(job: &Job) -> bool {
+    job.state() == JobState::Interrupted && job.finished.is_none()
+}
+
+/// Maximum number of jobs that go on at a time. They share the turns that files leave them.
+const JOBS_MAX: usize = 4;
+
 impl Host {
-    /// Goes on with the jobs that have no end on record, one after the other, until cancelled.
+    /// Goes on with the jobs that have no end on record, the most urgent first, until cancelled.
     ///
     /// Whoever paused or interrupted a job wanted it stopped: such jobs have an end, and wait.
     pub(super) fn job_loop(&self, over: &Cancel, hooks: &Hooks) {
+        let mut cut_off = Vec::new();
         for archive in self.archives.iter() {
-            let jobs = match archive.jobs() {
-                Ok(jobs) => jobs,
-                Err(error) => {
-                    self.tell_trouble(archive, &error, hooks);
-                    continue;
-                }
-            };
-            let was_cut_off =
-                |job: &Job| job.state() == JobState::Interrupted && job.finished.is_none();
-            for job in jobs.into_iter().filter(was_cut_off) {
-                if over.is_cancelled() {
-                    return;
-                }
-                let id = job.id;
-                match self.go_on_with(archive, job, over, hooks) {
-                    Ok(result) => (hooks.notice)(&Notice::JobEnded {
-                        job: id,
-                        result: &result,
-                    }),
-                    Err(error) => {
-                        let error = Error::new(error.kind(), format!("job {id}: {error}"));
-                        self.tell_trouble(archive, &error, hooks);
+            match archive.jobs() {
+                Ok(jobs) => cut_off.extend(
+                    jobs.into_iter()
+                        .filter(was_cut_off)
+                        .map(|job| (archive, job)),
+                ),
+                Err(error) => self.tell_trouble(archive, &error, hooks),
+            }
+        }
+        cut_off.sort_by_key(|(_, job)| (job.started.priority, job.id));
+        let threads = cut_off.len().min(JOBS_MAX);
+        let left = Mutex::new(cut_off.into_iter());
+        let next = || lock(&left).next().filter(|_| !over.is_cancelled());
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while let Some((archive, job)) = next() {
+                        self.go_on_and_tell(archive, job, over, hooks);
                     }
-                }
+                });
+            }
+        });
+    }
+
+    fn go_on_and_tell(&self, archive: &Archive, job: Job, over: &Cancel, hooks: &Hooks) {
+        let id = job.id;
+        match self.go_on_with(archive, job, over, hooks) {
+            Ok(result) => (hooks.notice)(&Notice::JobEnded {
+                job: id,
+                result: &result,
+            }),
+            Err(error) => {
+                let error = Error::new(error.kind(), format!("job {id}: {error}"));
+                self.tell_trouble(archive, &error, hooks);
             }
         }
     }
@@ -55,7 +77,7 @@ impl Host {
             which: Which::Current,
             params: Params::Current,
             on_error: OnError::Skip,
-            jobs: 1,
+            jobs: active.config.max_concurrent,
             rate: None,
             compare_only: false,
             resend: Resend::None,
@@ -63,6 +85,7 @@ impl Host {
             reason: None,
             resume: Some(job.id),
             retry_of: None,
+            priority: job.started.priority,
             on_cancel: OnCancel::LeaveOpen,
             scratch: self.scratch.clone(),
         };

@@ -26,6 +26,7 @@ use crate::host::panics::caught;
 use crate::host::pipeline::host::Host;
 use crate::host::pipeline::scan_folders::{ScanResult, TICK, watched};
 use crate::host::pipeline::threads::{MAINTAIN_EVERY, WorkerThreads};
+use crate::host::pipeline::turns::HostTurns;
 use crate::host::pipeline::worker::FileWorker;
 use crate::host::sources::resting::RestingFolders;
 use crate::host::sources::watcher::FolderWatcher;
@@ -70,7 +71,7 @@ impl Host {
     /// behind.
     pub fn run(self: &Arc<Self>, listener: Option<Listener>, stop: &Stop, hooks: &Hooks) {
         self.tell_unsent(hooks);
-        self.let_jobs_give_way();
+        self.grant_turns();
         let worker = FileWorker {
             host: Arc::clone(self),
             stop: stop.clone(),
@@ -129,12 +130,10 @@ impl Host {
         self.counters.enter(HostState::Idle);
     }
 
-    /// Lets reprocess jobs wait while files are on their way.
-    fn let_jobs_give_way(self: &Arc<Self>) {
+    /// Lets reprocess jobs take turns with files on their way.
+    fn grant_turns(self: &Arc<Self>) {
         for archive in self.archives.iter() {
-            let host = Arc::downgrade(self);
-            let is_busy = move || host.upgrade().is_some_and(|host| host.queue.has_files());
-            archive.let_jobs_give_way(is_busy);
+            archive.grant_turns(HostTurns(Arc::downgrade(self)));
         }
     }
 

@@ -3,6 +3,7 @@
 use super::search::{Changed, Search};
 use super::walk::Walk;
 use crate::entry::Entry;
+use crate::id::EntryId;
 use crate::index::error::IndexError;
 use crate::index::query::place::Place;
 use crate::index::tables::entry_at;
@@ -25,6 +26,16 @@ pub(crate) struct Page {
 impl View {
     /// Returns one page of the entries that a query selects.
     pub(crate) fn query(&self, query: &Query) -> Result<Page, IndexError> {
+        let (ids, next) = self.ids(query)?;
+        Ok(Page {
+            entries: self.entries(&ids)?,
+            next,
+        })
+    }
+
+    /// Returns the ids of one page of the entries that a query selects, and where the next page
+    /// begins. Rows are read only for texts and file patterns.
+    pub(crate) fn ids(&self, query: &Query) -> Result<(Vec<EntryId>, Option<Cursor>), IndexError> {
         let sort = query.sort;
         let after = query.after.as_ref().map(|cursor| Place::of(sort, cursor));
         let after = after.transpose()?;
@@ -51,10 +62,7 @@ impl View {
             value: place.value,
             id: place.id,
         });
-        Ok(Page {
-            entries: self.entries(&ids)?,
-            next,
-        })
+        Ok((ids, next))
     }
 
     /// Returns how many entries a filter selects. The count is exact. Rows are read only for texts

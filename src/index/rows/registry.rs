@@ -1,7 +1,7 @@
 //! The rows of holds, converters and jobs.
 
 use crate::event::{
-    BundleFile, ConverterRegistered, EntryRanges, JobFinished, JobStarted, JobStop,
+    BundleFile, ConverterRegistered, EntryRanges, JobFinished, JobPriority, JobStarted, JobStop,
 };
 use crate::id::{ConverterId, EntryId, EventSeq, JobId};
 use crate::time::Timestamp;
@@ -80,6 +80,7 @@ pub(in crate::index) struct JobRow {
     submit: Option<String>,
     on_error: Option<String>,
     retry_of: Option<JobId>,
+    priority: JobPriority,
     pub(in crate::index) selection_events: Vec<EventSeq>,
     pub(in crate::index) stopped: Option<JobStop>,
     /// How the job ended. Every field of [`JobFinished`] is always written, so it needs no row
@@ -111,6 +112,7 @@ impl From<&JobStarted> for JobRow {
             submit: event.submit.clone(),
             on_error: event.on_error.clone(),
             retry_of: event.retry_of,
+            priority: event.priority,
             selection_events: Vec::new(),
             stopped: None,
             finished: None,
@@ -130,6 +132,7 @@ impl From<JobRow> for RecordedJob {
             submit: row.submit,
             on_error: row.on_error,
             retry_of: row.retry_of,
+            priority: row.priority,
         };
         Self {
             started,

@@ -7,6 +7,7 @@ use super::object::{JobObject, ShownJob};
 use crate::archive::{Archive, JobState};
 use crate::cli::render::{Style, count, counted, duration, facts, reasons};
 use crate::cli::run::{Context, Exit, Failure};
+use crate::event::JobPriority;
 use crate::id::JobId;
 
 /// One job and its failures, as JSON output shows them.
@@ -46,6 +47,9 @@ pub(super) fn show(
         ("arguments", job.started.params.clone()),
         ("entries", count(job.started.total)),
     ];
+    if job.started.priority != JobPriority::default() {
+        known.push(("priority", job.started.priority.to_string()));
+    }
     if let Some(old) = job.started.retry_of {
         known.push(("retries", format!("job {old}")));
     }

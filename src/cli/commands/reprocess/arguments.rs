@@ -5,6 +5,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use crate::cli::entries::Filters;
+use crate::event::JobPriority;
 use crate::id::EntryId;
 
 /// Run converters again over archived sources, and tell what changes
@@ -61,7 +62,7 @@ pub(crate) struct Args {
     pub(super) filters: Filters,
 }
 
-/// How quickly a job runs.
+/// How quickly a job runs, and how urgent it is.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Speed {
     /// Conversions at a time [default: as configured, else 1]
@@ -70,6 +71,10 @@ pub(in crate::cli) struct Speed {
     /// Conversions a second at the most, such as 5/s or 0.5
     #[arg(long, value_name = "N/s")]
     pub(super) rate: Option<Rate>,
+    /// How urgent the job is beside others that run in one process: 1 first .. 10 last
+    /// [default: 5, or as the job was started]
+    #[arg(long, value_name = "N")]
+    pub(super) priority: Option<JobPriority>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -50,6 +50,7 @@ fn plain(speed: &Speed, config: Option<&Config>) -> Reprocess {
         reason: None,
         resume: None,
         retry_of: None,
+        priority: speed.priority.unwrap_or_default(),
         on_cancel: OnCancel::RecordEnd,
         scratch: std::env::temp_dir(),
     }
@@ -90,5 +91,9 @@ pub(super) fn options_of(
     speed: &Speed,
     config: Option<&Config>,
 ) -> Result<Reprocess, Error> {
-    checked(plain(speed, config).as_recorded(job)?, config)
+    let options = Reprocess {
+        priority: speed.priority.unwrap_or(job.priority),
+        ..plain(speed, config)
+    };
+    checked(options.as_recorded(job)?, config)
 }

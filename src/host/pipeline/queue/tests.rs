@@ -94,3 +94,59 @@ fn there_is_no_room_for_more_files_than_so_many() {
     }
     assert!(!queue.take(position(1, 1, "one more"), ""));
 }
+
+/// A program that only one process may use was started twice: for a file, and for a job.
+#[test]
+fn conversions_of_files_and_of_jobs_share_the_limits() {
+    let queue = Names::default();
+    let limits = ConverterLimits {
+        in_all: 3,
+        each: [("T".to_owned(), 1)].into(),
+    };
+    queue.open(limits, 16);
+    let (limited, other) = (Arc::from("T"), Arc::from("other"));
+    assert!(queue.begin_from_history(&limited, Turn::BehindFiles));
+    assert!(!queue.begin_from_history(&limited, Turn::BehindFiles));
+    assert!(queue.begin_from_history(&other, Turn::BehindFiles));
+    // The last place is for files, and the one of the limited converter is taken.
+    assert!(!queue.begin_from_history(&other, Turn::BehindFiles));
+    queue.push_archived(position(1, 1, "a"), "a");
+    std::thread::scope(|scope| {
+        let file = scope.spawn(|| queue.next_to_convert());
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!file.is_finished());
+        queue.end_from_history("T");
+        let of_file = file.join().expect("no panic").expect("a file");
+        assert!(!queue.begin_from_history(&limited, Turn::BehindFiles));
+        drop(of_file);
+    });
+    assert!(queue.begin_from_history(&limited, Turn::BehindFiles));
+}
+
+/// A job beside a backlog that never ends would never end either.
+#[test]
+fn a_conversion_of_a_job_waits_for_files_until_it_claims_to_be_next() {
+    let queue = Names::default();
+    queue.open(in_all(1), 16);
+    queue.push_archived(position(1, 1, "a"), "a");
+    queue.push_archived(position(1, 2, "b"), "b");
+    let converter = Arc::from("T");
+    assert!(!queue.begin_from_history(&converter, Turn::BehindFiles));
+    let (_, first) = queue.next_to_convert().expect("a");
+    assert!(queue.claim_next(&converter));
+    assert!(!queue.claim_next(&converter), "one at a time");
+    assert!(!queue.begin_from_history(&converter, Turn::Next));
+    drop(first);
+    std::thread::scope(|scope| {
+        let file = scope.spawn(|| queue.next_to_convert().map(|(name, _)| name));
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!file.is_finished(), "the place is kept for the job");
+        assert!(queue.begin_from_history(&converter, Turn::Next));
+        queue.end_from_history(&converter);
+        assert_eq!(file.join().expect("no panic"), Some("b"));
+    });
+    queue.push_archived(position(1, 3, "c"), "c");
+    assert!(queue.claim_next(&converter));
+    queue.give_up_claim();
+    assert!(queue.next_to_convert().is_some());
+}

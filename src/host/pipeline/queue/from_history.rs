@@ -1,0 +1,107 @@
+//! Conversions of archived entries, by reprocess jobs, beside those of files on their way.
+//!
+//! Both share the limits on parallel conversions. Files come first. One conversion of a job at a
+//! time may claim to be next, so that jobs come to an end beside a backlog that never does.
+
+use std::sync::Arc;
+
+use super::{Queue, QueueState, Stage, conversions_by};
+
+/// The conversions of jobs that run, and the one that is next.
+#[derive(Default)]
+pub(super) struct FromHistory {
+    /// The converter of each running conversion.
+    running: Vec<Arc<str>>,
+    /// The converter of the conversion that is next.
+    next: Option<Arc<str>>,
+}
+
+/// Whether a conversion of a job waits behind files, or claims to be next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::host::pipeline) enum Turn {
+    BehindFiles,
+    Next,
+}
+
+impl FromHistory {
+    /// Returns the number of conversions for which files leave room.
+    pub(super) fn in_all(&self) -> usize {
+        self.running.len() + usize::from(self.next.is_some())
+    }
+
+    /// Returns how many of them are by this converter.
+    pub(super) fn of(&self, converter: &str) -> usize {
+        let conversions = self.running.iter().chain(&self.next);
+        conversions.filter(|name| ***name == *converter).count()
+    }
+}
+
+impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
+    /// Returns true when files wait outside of silent folders.
+    fn has_files(&self) -> bool {
+        self.has_work(&self.to_archive) || !self.to_convert.is_empty() || !self.to_record.is_empty()
+    }
+
+    /// Returns true when one more conversion of a job by `converter` exceeds no limit.
+    fn has_room_for(&self, converter: &str, turn: Turn) -> bool {
+        // The claim is its own, so there is room where the claim keeps it.
+        let own = usize::from(turn == Turn::Next);
+        let in_all = self.at_work[Stage::Converting as usize] + self.from_history.in_all() - own;
+        let of_converter =
+            conversions_by(&self.running, converter) + self.from_history.of(converter) - own;
+        // A file that comes while jobs run finds room at once, where more than one conversion may.
+        let for_jobs = self.limits.in_all.saturating_sub(1).max(1);
+        self.from_history.running.len() < for_jobs
+            && in_all < self.limits.in_all
+            && of_converter < self.limits.of(converter)
+    }
+}
+
+impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
+    /// Begins a conversion of a job if it may start now, and returns whether it has begun.
+    ///
+    /// A conversion whose turn is `Next` must have [claimed](Self::claim_next) it for `converter`.
+    pub(in crate::host::pipeline) fn begin_from_history(
+        &self,
+        converter: &Arc<str>,
+        turn: Turn,
+    ) -> bool {
+        let mut state = self.lock();
+        let gives_way = turn == Turn::BehindFiles && state.has_files();
+        if gives_way || !state.has_room_for(converter, turn) {
+            return false;
+        }
+        state.from_history.running.push(Arc::clone(converter));
+        if turn == Turn::Next {
+            state.from_history.next = None;
+        }
+        true
+    }
+
+    /// Ends a conversion of a job.
+    pub(in crate::host::pipeline) fn end_from_history(&self, converter: &str) {
+        let mut state = self.lock();
+        let running = &mut state.from_history.running;
+        if let Some(place) = running.iter().position(|name| **name == *converter) {
+            running.swap_remove(place);
+        }
+        drop(state);
+        self.stages[Stage::Converting as usize].notify_one();
+    }
+
+    /// Claims the next turn for a conversion of a job. Returns false if another one has it.
+    pub(in crate::host::pipeline) fn claim_next(&self, converter: &Arc<str>) -> bool {
+        let next = &mut self.lock().from_history.next;
+        let is_free = next.is_none();
+        if is_free {
+            *next = Some(Arc::clone(converter));
+        }
+        is_free
+    }
+
+    /// Gives the claimed turn up.
+    pub(in crate::host::pipeline) fn give_up_claim(&self) {
+        self.lock().from_history.next = None;
+        self.stages[Stage::Converting as usize].notify_all();
+    }
+}
