@@ -120,6 +120,8 @@ pub mod docs {
     pub mod glossary {}
     #[doc = include_str!("../docs/host.md")]
     pub mod host {}
+    #[doc = include_str!("../docs/names.md")]
+    pub mod names {}
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
     #[doc = include_str!("../docs/privacy.md")]

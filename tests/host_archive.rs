@@ -2,15 +2,13 @@
 //! change it makes is known, and no source is lost.
 #![cfg(all(unix, feature = "host"))]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use annals::archive::{Archive, Options};
 use annals::convert::{
-    Cancel, OnCancel, OnError, Params, Reprocess, ReprocessResult, Resend, Step, StepOutcome,
-    Which, reprocess, select,
+    Cancel, Params, Reprocess, ReprocessResult, Step, StepOutcome, Which, reprocess, select,
 };
 use annals::entry::Status;
 use annals::host::{Archives, Config, Hooks, Host, RunSummary, run_once};
@@ -73,22 +71,13 @@ impl Plant {
             .iter()
             .map(|config| config.converter.clone())
             .collect();
-        let options = Reprocess {
-            which,
-            params: Params::Recorded,
-            on_error: OnError::Skip,
-            jobs: 2,
-            rate: None,
-            compare_only,
-            resend: Resend::None,
-            endpoints: BTreeMap::new(),
-            reason: Some("wrong limits".into()),
-            resume: None,
-            retry_of: None,
-            priority: annals::event::JobPriority::default(),
-            on_cancel: OnCancel::RecordEnd,
-            scratch: scratch(self.dir.path()),
-        };
+        let options = Reprocess::default()
+            .which(which)
+            .params(Params::Recorded)
+            .jobs(2)
+            .compare_only(compare_only)
+            .reason("wrong limits")
+            .scratch(scratch(self.dir.path()));
         let steps = Mutex::new(Vec::new());
         let result = reprocess(
             &self.archive,

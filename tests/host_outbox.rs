@@ -12,9 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use annals::archive::{Archive, Options};
-use annals::convert::{
-    Cancel, OnCancel, OnError, Params, Reprocess, Resend, Which, convert_entry, reprocess, select,
-};
+use annals::convert::{Cancel, Reprocess, Resend, convert_entry, reprocess, select};
 use annals::disk::sim::{SimDisk, Variants};
 use annals::entry::{Entry, Submission};
 use annals::host::{Archives, Config, Hooks, Host, RunSummary, Stop, run_once};
@@ -737,22 +735,10 @@ fn only_what_the_host_or_a_job_wants_sent_is_sent() {
     assert_eq!(plant.waiting(), 0, "by hand");
 
     let again = |resend| {
-        let options = Reprocess {
-            which: Which::Current,
-            params: Params::Current,
-            on_error: OnError::Skip,
-            jobs: 1,
-            rate: None,
-            compare_only: false,
-            resend,
-            endpoints: BTreeMap::from([("T".to_owned(), endpoint.clone())]),
-            reason: None,
-            resume: None,
-            retry_of: None,
-            priority: annals::event::JobPriority::default(),
-            on_cancel: OnCancel::RecordEnd,
-            scratch: plant.dir.path().to_owned(),
-        };
+        let options = Reprocess::default()
+            .resend(resend)
+            .endpoints(BTreeMap::from([("T".to_owned(), endpoint.clone())]))
+            .scratch(plant.dir.path());
         let selection = select(plant.archive(), &Filter::default()).expect("selected");
         let converters = [converter.clone()];
         reprocess(

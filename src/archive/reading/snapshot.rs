@@ -175,7 +175,7 @@ impl Snapshot {
     /// let first = archive.put(NewEntry::new("ICT"), &b"one"[..])?.id;
     /// let second = archive.put(NewEntry::new("ICT"), &b"two"[..])?.id;
     /// let filter = Filter::default().converter("ICT");
-    /// assert_eq!(archive.snapshot()?.ids(&filter, Sort::default())?, [second, first]);
+    /// assert_eq!(archive.snapshot()?.ids(&filter, Sort::default())?, [first, second]);
     /// # archive.close()
     /// # }
     /// ```

@@ -8,9 +8,21 @@ use super::arguments::Arguments;
 use super::bounds::Bounds;
 use super::companions::Companions;
 use crate::entry::ParseWordError;
+use crate::setters::setters;
 
 /// One converter: any program that turns one source into a report.
+///
+/// ```
+/// use annals::convert::{Converter, Mode};
+///
+/// let converter = Converter::new("ICT CSV", ["python3", "ict.py"], "/plant/converters")
+///     .mode(Mode::Worker)
+///     .bundle(["ict.py", "limits.json"])
+///     .environment("Python 3.12");
+/// assert_eq!(converter.bundle.len(), 2);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Converter {
     /// The name of the converter. Entries are archived for a name.
     pub name: String,
@@ -35,6 +47,51 @@ pub struct Converter {
     /// Describes what the converter runs on; `None` asks the program for its `--version`.
     pub environment: Option<String>,
 }
+
+impl Converter {
+    /// Returns a converter that takes files and runs as one process for each. `command` is its
+    /// program with arguments, and `dir` the folder of its files.
+    pub fn new<Word: Into<String>>(
+        name: impl Into<String>,
+        command: impl IntoIterator<Item = Word>,
+        dir: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            version: None,
+            command: command.into_iter().map(Into::into).collect(),
+            dir: dir.into(),
+            bundle: Vec::new(),
+            mode: Mode::OneShot,
+            takes: Takes::Files,
+            bounds: Bounds::default(),
+            arguments: Arguments::default(),
+            environment: None,
+        }
+    }
+
+    /// Sets the files that make up the converter, relative to its folder.
+    #[must_use]
+    pub fn bundle<File: Into<String>>(mut self, files: impl IntoIterator<Item = File>) -> Self {
+        self.bundle = files.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+setters! { Converter {
+    /// Sets the version that the converter claims.
+    version: some [String];
+    /// Sets whether one process does one conversion or many.
+    mode: [Mode];
+    /// Sets the kind of source that the converter is given.
+    takes: [Takes];
+    /// Sets the limits of its processes.
+    bounds: [Bounds];
+    /// Sets the values that the converter is given besides the source.
+    arguments: [Arguments];
+    /// Sets what the converter runs on.
+    environment: some [String];
+} }
 
 /// Whether one process does one conversion or many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

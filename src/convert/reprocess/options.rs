@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::event::{JobPriority, JobStarted};
 use crate::id::JobId;
+use crate::setters::setters;
 use crate::{Error, ErrorKind, Result};
 
 /// Which converter runs.
@@ -113,8 +114,21 @@ pub enum OnCancel {
     LeaveOpen,
 }
 
-/// How to reprocess.
+/// How to reprocess. By default the current converters run with the current arguments, one at a
+/// time; failures do not stop the job, and no report is sent.
+///
+/// ```
+/// use annals::convert::{Params, Reprocess, Resend, Which};
+///
+/// let options = Reprocess::default()
+///     .which(Which::Recorded)
+///     .params(Params::Recorded)
+///     .jobs(4)
+///     .reason("limits of March were wrong");
+/// assert_eq!(options.resend, Resend::None);
+/// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Reprocess {
     /// Which converter runs.
     pub which: Which,
@@ -146,6 +160,58 @@ pub struct Reprocess {
     /// The folder in which temporary folders are created.
     pub scratch: PathBuf,
 }
+
+impl Default for Reprocess {
+    fn default() -> Self {
+        Self {
+            which: Which::Current,
+            params: Params::Current,
+            on_error: OnError::Skip,
+            jobs: 1,
+            rate: None,
+            compare_only: false,
+            resend: Resend::None,
+            endpoints: BTreeMap::new(),
+            reason: None,
+            resume: None,
+            retry_of: None,
+            priority: JobPriority::default(),
+            on_cancel: OnCancel::RecordEnd,
+            scratch: std::env::temp_dir(),
+        }
+    }
+}
+
+setters! { Reprocess {
+    /// Sets which converter runs.
+    which: [Which];
+    /// Sets which arguments the converter is given.
+    params: [Params];
+    /// Sets how a failed attempt affects the remaining entries.
+    on_error: [OnError];
+    /// Sets the number of parallel conversions.
+    jobs: [usize];
+    /// Sets the maximum number of conversions started per second.
+    rate: opt [f64];
+    /// Sets whether it only compares, and records nothing.
+    compare_only: [bool];
+    /// Sets which new reports are queued for submission.
+    resend: [Resend];
+    /// Sets the endpoint for the reports of each converter.
+    endpoints: [BTreeMap<String, String>];
+    /// Sets the reason for the job.
+    reason: some [String];
+    /// Sets the interrupted job to continue.
+    resume: opt [JobId];
+    /// Sets the job whose failures this one tries again.
+    retry_of: opt [JobId];
+    /// Sets how urgent the job is.
+    priority: [JobPriority];
+    /// Sets what is recorded when it is cancelled.
+    on_cancel: [OnCancel];
+    /// Sets the folder in which temporary folders are created.
+    scratch: into [PathBuf];
+} }
 
 impl Reprocess {
     /// Returns the beginning of a job over `total` entries, with what is needed to resume it.

@@ -3,10 +3,7 @@
 use std::sync::Mutex;
 
 use crate::archive::{Archive, Job, JobState};
-use crate::convert::{
-    Cancel, OnCancel, OnError, Params, Reprocess, ReprocessResult, Resend, Selection, Which,
-    reprocess,
-};
+use crate::convert::{Cancel, OnCancel, Reprocess, ReprocessResult, Selection, reprocess};
 use crate::host::observe::notice::{Hooks, Notice};
 use crate::host::panics::lock;
 use crate::host::pipeline::host::Host;
@@ -74,20 +71,13 @@ impl Host {
     ) -> Result<ReprocessResult> {
         let active = self.active();
         let options = Reprocess {
-            which: Which::Current,
-            params: Params::Current,
-            on_error: OnError::Skip,
             jobs: active.config.max_concurrent,
-            rate: None,
-            compare_only: false,
-            resend: Resend::None,
             endpoints: active.config.endpoints(),
-            reason: None,
             resume: Some(job.id),
-            retry_of: None,
             priority: job.started.priority,
             on_cancel: OnCancel::LeaveOpen,
             scratch: self.scratch.clone(),
+            ..Reprocess::default()
         };
         let options = options.as_recorded(&job.started)?;
         let selection = Selection::of(job.started.selection, archive.job_entries(job.id)?);

@@ -1,7 +1,7 @@
 //! Translates the arguments into the library's options: converters, their parameters, endpoints.
 
 use super::arguments::{Args, OnErrorArg, ParamsArg, Speed, Submit};
-use crate::convert::{OnCancel, OnError, Params, Reprocess, Resend, Which};
+use crate::convert::{OnError, Params, Reprocess, Resend, Which};
 use crate::event::JobStarted;
 use crate::host::Config;
 use crate::{Error, ErrorKind};
@@ -39,20 +39,11 @@ fn checked(options: Reprocess, config: Option<&Config>) -> Result<Reprocess, Err
 fn plain(speed: &Speed, config: Option<&Config>) -> Reprocess {
     let configured = config.map_or(1, |config| config.max_concurrent);
     Reprocess {
-        which: Which::Current,
-        params: Params::Current,
-        on_error: OnError::Skip,
         jobs: speed.jobs.map_or(configured, usize::from),
         rate: speed.rate.map(|rate| rate.0),
-        compare_only: false,
-        resend: Resend::None,
         endpoints: config.map(Config::endpoints).unwrap_or_default(),
-        reason: None,
-        resume: None,
-        retry_of: None,
         priority: speed.priority.unwrap_or_default(),
-        on_cancel: OnCancel::RecordEnd,
-        scratch: std::env::temp_dir(),
+        ..Reprocess::default()
     }
 }
 
