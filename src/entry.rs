@@ -1,6 +1,7 @@
 //! An entry: one archived source, what is known of it, and every attempt to convert it.
 
 mod note;
+mod part;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +15,7 @@ use crate::setters::setters;
 use crate::time::Timestamp;
 
 pub use note::{Correction, FactName, Note};
+pub use part::{Part, PurgedPart};
 
 /// Free facts about an entry, sorted by name.
 pub type Meta = BTreeMap<String, String>;
@@ -402,6 +404,9 @@ pub struct Entry {
     pub purged_at: Option<Timestamp>,
     /// The rule that selected it.
     pub purged_by: Option<String>,
+    /// The parts of its content that went before the rest, in the order in which they went.
+    #[serde(default)]
+    pub purged_parts: Vec<PurgedPart>,
     /// Its labels, sorted.
     #[serde(default)]
     pub labels: Vec<String>,

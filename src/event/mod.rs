@@ -34,7 +34,7 @@ pub use job::{
 pub use personal::{ActorNamed, Erased, NotPersonal, PersonalField, PrivacyDeclared, Sealed};
 pub(crate) use personal::{digest_of, digest_text};
 pub use retention::{
-    Compacted, EntryRanges, HoldPlaced, HoldReleased, PurgePlanned, PurgedEntries,
+    Compacted, EntryRanges, HoldPlaced, HoldReleased, PartName, PurgePlanned, PurgedEntries,
 };
 pub use source::{Archived, BlobRef, Source};
 pub use store::{

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{EntryId, EventSeq, PackId};
+use crate::entry::Part;
+use crate::id::{AttemptNo, EntryId, EventSeq, PackId};
 use crate::time::Timestamp;
 
 /// Entry ids as ascending, disjoint, inclusive ranges.
@@ -91,6 +92,9 @@ pub struct PurgePlanned {
     pub rules: Vec<String>,
     /// Number of entries to purge.
     pub count: u64,
+    /// Number of parts that go of entries that stay.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub parts: u64,
     /// Bytes of their sources and reports.
     pub bytes_logical: u64,
     /// Number of entries that a rule selected but a hold kept.
@@ -98,6 +102,9 @@ pub struct PurgePlanned {
     /// Number of entries that a rule selected but that stay because reports wait to be submitted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waiting_skipped: u64,
+    /// Number of entries that a rule selected but a retention lock kept.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub locked_skipped: u64,
     /// Why, in a person's words.
     pub reason: String,
 }
@@ -111,6 +118,15 @@ pub struct PurgedEntries {
     pub plan_id: String,
     /// The rule that selected these entries.
     pub rule: String,
+    /// The class of the policy that the rule belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// What of them went; the entries themselves if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<PartName>,
+    /// The newest attempt whose reports went, if only reports did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<AttemptNo>,
     /// Why, in a person's words.
     pub reason: String,
     /// The entries.
@@ -119,6 +135,44 @@ pub struct PurgedEntries {
     pub count: u64,
     /// Bytes of their sources and reports.
     pub bytes_logical: u64,
+}
+
+impl PurgedEntries {
+    /// Returns what of the entries went.
+    pub fn what(&self) -> Part {
+        let through = self.through.unwrap_or(AttemptNo(u32::MAX));
+        match self.part {
+            None => Part::Entry,
+            Some(PartName::Source) => Part::Source,
+            Some(PartName::Reports) => Part::Reports { through },
+            Some(PartName::Superseded) => Part::Superseded { through },
+        }
+    }
+}
+
+/// The name of a part that goes while the rest of an entry stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PartName {
+    /// The source.
+    Source,
+    /// Reports.
+    Reports,
+    /// Reports that later attempts replaced.
+    Superseded,
+}
+
+impl PartName {
+    /// Returns the name of `part`; `None` for the whole entry.
+    pub const fn of(part: Part) -> Option<Self> {
+        match part {
+            Part::Entry => None,
+            Part::Source => Some(Self::Source),
+            Part::Reports { .. } => Some(Self::Reports),
+            Part::Superseded { .. } => Some(Self::Superseded),
+        }
+    }
 }
 
 /// See [`Body::Compacted`](crate::event::Body::Compacted).

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::Retention;
+use crate::entry::{Part, Retention};
 use crate::id::{EntryId, EventSeq};
 use crate::retention::policy::{
     EVEN_WAITING, EXPIRED, EmptyPolicy, Policy, Unsubmitted, max_count, max_size, older_than,
@@ -25,10 +25,13 @@ pub struct PurgePlan {
     pub effective_now: Timestamp,
     /// The rules, in words.
     pub rules: Vec<String>,
-    /// The entries to purge, oldest first.
+    /// What to purge: entries and parts of entries, those of the oldest entries first.
     pub items: Vec<PlannedPurge>,
     /// Number of entries to purge.
     pub count: u64,
+    /// Number of parts that go of entries that stay.
+    #[serde(default)]
+    pub parts: u64,
     /// Bytes of their sources and reports before compression and deduplication.
     pub bytes_logical: u64,
     /// Bytes on disk that become unneeded: content that no other entry shares, as stored.
@@ -42,6 +45,12 @@ pub struct PurgePlan {
     /// Number of entries that a rule selected but that stay because reports wait to be submitted.
     #[serde(default)]
     pub waiting_skipped: u64,
+    /// Number of entries that a rule selected but a retention lock kept.
+    #[serde(default)]
+    pub locked_skipped: u64,
+    /// Number of entries that stay because the date that their period starts from is not known.
+    #[serde(default)]
+    pub undated_skipped: u64,
     /// When the oldest of the entries to purge was archived.
     pub oldest: Option<Timestamp>,
     /// When the newest of the entries to purge was archived.
@@ -50,16 +59,21 @@ pub struct PurgePlan {
     pub reason: String,
 }
 
-/// One entry of a plan, with the rule that selected it.
+/// One entry of a plan, or a part of one, with the rule that selected it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlannedPurge {
     /// The entry.
     pub id: EntryId,
+    /// What of it goes.
+    #[serde(flatten)]
+    pub part: Part,
     /// The rule that selected it.
     pub rule: String,
-    /// Bytes on disk that become unneeded by purging this entry, after the entries before it in the
-    /// plan.
+    /// The class of the policy that the rule belongs to, if the policy has classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Bytes on disk that become unneeded by this item, after the items before it in the plan.
     pub bytes_freed: u64,
 }
 
@@ -128,11 +142,14 @@ impl<'a> Planner<'a> {
                 rules,
                 items: Vec::new(),
                 count: 0,
+                parts: 0,
                 bytes_logical: 0,
                 bytes_freed: 0,
                 bytes_freed_at_once: 0,
                 held_skipped: 0,
                 waiting_skipped: 0,
+                locked_skipped: 0,
+                undated_skipped: 0,
                 oldest: None,
                 newest: None,
             },
@@ -173,7 +190,9 @@ impl<'a> Planner<'a> {
         plan.newest = Some(plan.newest.map_or(at, |time| time.max(at)));
         plan.items.push(PlannedPurge {
             id: entry.id,
+            part: Part::Entry,
             rule,
+            class: None,
             bytes_freed: leaving.of_store,
         });
         Ok(())
@@ -229,8 +248,12 @@ impl PurgePlan {
         digest.update(&self.effective_now.micros().to_le_bytes());
         for item in &self.items {
             digest.update(&item.id.0.to_le_bytes());
-            digest.update(item.rule.as_bytes());
-            digest.update(&[0]);
+            digest.update(item.part.name().as_bytes());
+            digest.update(&item.part.through().map_or(0, |last| last.0).to_le_bytes());
+            for text in [&item.rule, item.class.as_deref().unwrap_or_default()] {
+                digest.update(text.as_bytes());
+                digest.update(&[0]);
+            }
         }
         digest.finalize().to_hex()[..16].to_owned()
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::archive::messages::Draft;
-use crate::entry::Entry;
-use crate::event::{Body, EntryRanges, PurgePlanned, PurgedEntries};
+use crate::entry::{Entry, Part};
+use crate::event::{Body, EntryRanges, PartName, PurgePlanned, PurgedEntries};
 use crate::id::EntryId;
 use crate::index::View;
 use crate::retention::PurgePlan;
@@ -32,8 +32,8 @@ pub(in crate::archive) fn purge_facts(
     if plan.digest() != plan.plan_id {
         return Err(stale("it was changed after it was made".to_owned()));
     }
-    // Entries with their bytes, by the rule that takes them.
-    let mut by_rule: BTreeMap<&str, Vec<(EntryId, u64)>> = BTreeMap::new();
+    // Entries with their bytes, by what goes of them and the rule that takes it.
+    let mut by_rule: BTreeMap<(Part, &str, Option<&str>), Vec<(EntryId, u64)>> = BTreeMap::new();
     for item in &plan.items {
         let entry = view
             .entry(item.id)?
@@ -53,8 +53,14 @@ pub(in crate::archive) fn purge_facts(
                 item.id
             )));
         }
-        let going = by_rule.entry(&item.rule).or_default();
-        going.push((item.id, logical_bytes(&entry)));
+        let gone = entry.contents_of(item.part).next().is_none();
+        if item.part != Part::Entry && gone {
+            let (part, id) = (item.part, item.id);
+            return Err(stale(format!("the {part} of entry {id} went meanwhile")));
+        }
+        let why = (item.part, &*item.rule, item.class.as_deref());
+        let going = by_rule.entry(why).or_default();
+        going.push((item.id, logical_bytes(&entry, item.part)));
     }
     let bytes_of = |going: &[(EntryId, u64)]| going.iter().map(|(_, bytes)| bytes).sum();
     let mut facts = vec![Draft::fact(Body::PurgePlanned(PurgePlanned {
@@ -63,31 +69,36 @@ pub(in crate::archive) fn purge_facts(
         effective_now: plan.effective_now,
         rules: plan.rules.clone(),
         count: plan.count,
+        parts: plan.parts,
         bytes_logical: by_rule
             .values()
             .map(|going| -> u64 { bytes_of(going) })
             .sum(),
         held_skipped: plan.held_skipped,
         waiting_skipped: plan.waiting_skipped,
+        locked_skipped: plan.locked_skipped,
         reason: reason.to_owned(),
     }))];
-    for (rule, going) in by_rule {
-        for part in going.chunks(PURGED_PER_EVENT) {
+    for ((part, rule, class), going) in by_rule {
+        for some in going.chunks(PURGED_PER_EVENT) {
             facts.push(Draft::fact(Body::PurgedEntries(PurgedEntries {
                 plan_id: plan.plan_id.clone(),
                 rule: rule.to_owned(),
+                class: class.map(str::to_owned),
+                part: PartName::of(part),
+                through: part.through(),
                 reason: reason.to_owned(),
-                entries: EntryRanges::of(part.iter().map(|(id, _)| *id)),
-                count: part.len() as u64,
-                bytes_logical: bytes_of(part),
+                entries: EntryRanges::of(some.iter().map(|(id, _)| *id)),
+                count: some.len() as u64,
+                bytes_logical: bytes_of(some),
             })));
         }
     }
     Ok(facts)
 }
 
-/// Returns the bytes of an entry's source and of all its reports.
-pub(in crate::archive) fn logical_bytes(entry: &Entry) -> u64 {
-    let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
-    entry.size + reports.map(|report| report.size).sum::<u64>()
+/// Returns the bytes of the sources and reports that a purge of `part` takes.
+pub(in crate::archive) fn logical_bytes(entry: &Entry, part: Part) -> u64 {
+    let sizes = entry.contents_of(part).map(|(_, bytes)| bytes);
+    sizes.fold(0, u64::saturating_add)
 }

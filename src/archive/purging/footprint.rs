@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::archive::state::journal_blobs::JournalBlobs;
 use crate::archive::state::reclaimable::{choose_packs, dead};
-use crate::entry::Entry;
+use crate::entry::{Entry, Part};
 use crate::format::pack::{FOOTER_ENTRY_BYTES, PACK_HEADER_BYTES, PACK_TRAILER_BYTES};
 use crate::id::{BlobId, PackId};
 use crate::index::{BlobRow, PackRow, View};
@@ -64,11 +64,6 @@ fn around_each(pack: &PackRow) -> u64 {
     FOOTER_ENTRY_BYTES as u64 + around.div_ceil(pack.blobs.max(1))
 }
 
-fn content_of(entry: &Entry) -> impl Iterator<Item = BlobId> {
-    let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
-    std::iter::once(entry.blake3).chain(reports.map(|report| report.blake3))
-}
-
 /// Counts the entries that need each content, while entries are added or removed one after the
 /// other.
 pub(in crate::archive) struct Needs<'a> {
@@ -102,16 +97,17 @@ impl<'a> Needs<'a> {
     /// A counter that entries are added to is asked about these entries only.
     pub(in crate::archive) fn add(&mut self, entry: &Entry) -> Result<u64> {
         let mut bytes = 0;
-        for blob in content_of(entry) {
+        for (blob, _) in entry.contents_left() {
             bytes += self.acquire(blob)?;
         }
         Ok(bytes)
     }
 
-    /// Removes an entry, and returns the bytes that are freed with it.
-    pub(in crate::archive) fn remove(&mut self, entry: &Entry) -> Result<u64> {
+    /// Removes what is left of an entry or of a part of it, and returns the bytes that are freed
+    /// with it. Parts that are removed one after the other must not overlap.
+    pub(in crate::archive) fn remove(&mut self, entry: &Entry, part: Part) -> Result<u64> {
         let mut freed = 0;
-        for blob in content_of(entry) {
+        for (blob, _) in entry.contents_of(part) {
             freed += self.release(blob)?;
         }
         Ok(freed)

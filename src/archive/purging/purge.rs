@@ -11,7 +11,7 @@ use crate::archive::handle::Archive;
 use crate::archive::messages::Request;
 use crate::archive::purging::footprint::{Needs, Sizes};
 use crate::archive::state::compact_outcome::CompactOutcome;
-use crate::entry::Entry;
+use crate::entry::{Entry, Part};
 use crate::index::{View, is_same_name};
 use crate::retention::{AsOf, Candidate, Leaving, Planner, Policy, PurgePlan, Spared};
 use crate::time::Timestamp;
@@ -132,17 +132,17 @@ impl Archive {
                 archived_at: entry.archived_at,
                 retention: entry.retention,
                 spared: spared(entry),
-                bytes: logical_bytes(entry),
+                bytes: logical_bytes(entry, Part::Entry),
             };
             planner.consider(&candidate, || {
                 let of_selection = if is_measured {
-                    selection.remove(entry)?
+                    selection.remove(entry, Part::Entry)?
                 } else {
                     0
                 };
                 Ok(Leaving {
                     of_selection,
-                    of_store: store.remove(entry)?,
+                    of_store: store.remove(entry, Part::Entry)?,
                 })
             })
         })?;

@@ -165,6 +165,7 @@ pub(crate) mod tests {
             holds: vec!["audit-2026".into()],
             purged_at: None,
             purged_by: None,
+            purged_parts: Vec::new(),
             labels: Vec::new(),
             notes: Vec::new(),
         }

@@ -181,6 +181,9 @@ impl Plant {
         self.record(Body::PurgedEntries(PurgedEntries {
             plan_id: "p1".into(),
             rule: "older than 90d".into(),
+            class: None,
+            part: None,
+            through: None,
             reason: "retention".into(),
             entries: EntryRanges::of(entries.iter().copied()),
             count: entries.len() as u64,

@@ -11,8 +11,9 @@ use crate::event::{
     Compacted, ConfigChanged, ContentsCount, ContinuedFrom, Converted, ConverterRegistered, Counts,
     EntryRanges, Erased, Event, Exported, HoldPlaced, HoldReleased, JobError, JobFinished,
     JobPriority, JobResumed, JobSelected, JobStarted, JobStop, JobStopped, KeyCreated, KeyLost,
-    KeyRotated, Lost, PersonalField, PrivacyDeclared, PurgePlanned, PurgeRefused, PurgedEntries,
-    Recovered, Repaired, RepairedFile, Reported, Reviewed, Scope, Sealed, Source, StoreContinued,
+    KeyRotated, Lost, PartName, PersonalField, PrivacyDeclared, PurgePlanned, PurgeRefused,
+    PurgedEntries, Recovered, Repaired, RepairedFile, Reported, Reviewed, Scope, Sealed, Source,
+    StoreContinued,
     StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown, Verified,
 };
 use crate::format::disclosure;
@@ -399,8 +400,9 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
     let planned = (
         (text(), seq(), time(), texts()),
         (number(), number(), number(), number(), text()),
+        (number(), number()),
     )
-        .prop_map(|(what, counts)| {
+        .prop_map(|(what, counts, (parts, locked_skipped))| {
             let (plan_id, at_seq, effective_now, rules) = what;
             let (count, bytes_logical, held_skipped, waiting_skipped, reason) = counts;
             Body::PurgePlanned(PurgePlanned {
@@ -412,14 +414,25 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
                 bytes_logical,
                 held_skipped,
                 waiting_skipped,
+                parts,
+                locked_skipped,
                 reason,
             })
         });
-    let purged = (text(), text(), text(), ranges(), number(), number()).prop_map(
-        |(plan_id, rule, reason, entries, count, bytes_logical)| {
+    let part = prop_oneof![
+        Just(PartName::Source),
+        Just(PartName::Reports),
+        Just(PartName::Superseded),
+    ];
+    let what = (of(text()), of(part), of(any::<u32>()));
+    let purged = (text(), text(), what, text(), ranges(), number(), number()).prop_map(
+        |(plan_id, rule, (class, part, through), reason, entries, count, bytes_logical)| {
             Body::PurgedEntries(PurgedEntries {
                 plan_id,
                 rule,
+                class,
+                part,
+                through: through.map(AttemptNo),
                 reason,
                 entries,
                 count,

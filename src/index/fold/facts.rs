@@ -2,10 +2,10 @@
 
 use super::state::{Change, Fold};
 use crate::event::{
-    Archived, Body, ConfigChanged, Converted, ConverterRegistered, Event, HoldPlaced,
-    PurgedEntries, Reported, SubmitIntended, SubmitRejected,
+    Archived, Body, ConfigChanged, Converted, ConverterRegistered, Event, HoldPlaced, Reported,
+    SubmitIntended, SubmitRejected,
 };
-use crate::id::{BlobId, EntryId, EventSeq, JobId};
+use crate::id::{EntryId, EventSeq, JobId};
 use crate::index::error::IndexError;
 use crate::index::overlay::{Overlay, QueuePlace, Queued, key_digest};
 use crate::index::rows::{self, ConverterRow, EntryRow, HoldRow, JobRow, QueuedRow, SubmissionRow};
@@ -227,7 +227,7 @@ impl Fold<'_> {
             return Ok(());
         };
         let mut row: EntryRow<'_> = rows::decode(&stored)?;
-        if row.head.purged_at.is_some() {
+        if row.reports_are_gone(body.attempt) {
             return Ok(());
         }
         let Some((converter, report)) = row.report_mut(body.attempt, body.report) else {
@@ -300,7 +300,7 @@ impl Fold<'_> {
         Ok(())
     }
 
-    fn dequeue(&mut self, converter: &str, place: QueuePlace) -> Result<(), IndexError> {
+    pub(super) fn dequeue(&mut self, converter: &str, place: QueuePlace) -> Result<(), IndexError> {
         self.count_waiting(Change::Less)?;
         self.put_queued(converter, place, None);
         Ok(())
@@ -335,42 +335,6 @@ impl Fold<'_> {
         }
         if row.submit(time, event.attempt, event.report, &event.report_id) {
             self.top.put_entry(event.entry, rows::encode(&row));
-        }
-        Ok(())
-    }
-
-    fn purged(&mut self, event: &Event, body: &PurgedEntries) -> Result<(), IndexError> {
-        for id in self.possible(&body.entries)? {
-            let Some(stored) = self.entry(id)? else {
-                continue;
-            };
-            let mut row: EntryRow<'_> = rows::decode(&stored)?;
-            if row.head.purged_at.is_some() {
-                continue;
-            }
-            self.count(&row, Change::Less)?;
-            row.head.purged_at = Some(event.time);
-            row.purged_by = Some(&body.rule);
-            for attempt in &mut row.attempts {
-                let converter = attempt.converter(&row.head);
-                for (number, report) in (0..).zip(&mut attempt.reports) {
-                    if let Some(queued) = report.queued() {
-                        report.submission = None;
-                        let place = QueuePlace {
-                            queued,
-                            report: number,
-                        };
-                        self.dequeue(converter, place)?;
-                    }
-                }
-            }
-            self.count(&row, Change::More)?;
-            self.top.put_entry(id, rows::encode(&row));
-            self.change_blob(BlobId::from_bytes(*row.blake3.0), None, Change::Less)?;
-            for report in row.reports() {
-                self.change_blob(BlobId::from_bytes(*report.blake3.0), None, Change::Less)?;
-            }
-            self.forget_purged(id, event.seq)?;
         }
         Ok(())
     }

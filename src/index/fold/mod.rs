@@ -8,4 +8,5 @@ mod contents;
 mod facts;
 mod notes;
 mod personal;
+mod purges;
 mod state;

@@ -3,7 +3,8 @@
 use super::codec::{CONFIG, Raw};
 use super::note::NoteRow;
 use crate::entry::{
-    Attempt, Entry, Meta, Outcome, Report, Retention, Status, Submission, Unit, UnitGiven,
+    Attempt, Entry, Meta, Outcome, Part, PurgedPart, Report, Retention, Status, Submission, Unit,
+    UnitGiven,
 };
 use crate::event::{Archived, BlobRef, Converted, PersonalField, SubmitRejected};
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, Sha256};
@@ -131,6 +132,38 @@ pub(in crate::index) struct EntryRow<'a> {
     key: Option<&'a str>,
     #[serde(borrow)]
     pub(in crate::index) notes: Vec<NoteRow<'a>>,
+    #[serde(borrow)]
+    gone: Vec<GoneRow<'a>>,
+}
+
+/// The row form of a [`PurgedPart`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct GoneRow<'a> {
+    part: GonePart,
+    at: Since,
+    #[serde(borrow)]
+    by: &'a str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum GonePart {
+    Source,
+    Reports(AttemptNo),
+    Superseded(AttemptNo),
+}
+
+impl GonePart {
+    fn part(self) -> Part {
+        match self {
+            Self::Source => Part::Source,
+            Self::Reports(through) => Part::Reports { through },
+            Self::Superseded(through) => Part::Superseded { through },
+        }
+    }
+
+    fn through(self) -> Option<AttemptNo> {
+        self.part().through()
+    }
 }
 
 /// The row form of an [`Attempt`].
@@ -239,7 +272,52 @@ impl<'a> EntryRow<'a> {
             },
             key: event.key.as_deref(),
             notes: Vec::new(),
+            gone: Vec::new(),
         }
+    }
+
+    /// Returns whether a purge took the source.
+    pub(in crate::index) fn source_is_gone(&self) -> bool {
+        self.head.purged_at.is_some() || self.gone.iter().any(|gone| gone.part == GonePart::Source)
+    }
+
+    /// Returns the newest attempt whose reports a purge of a part took; 0 when none did.
+    fn reports_gone_through(&self) -> AttemptNo {
+        let gone = self.gone.iter().filter_map(|gone| gone.part.through());
+        gone.max().unwrap_or(AttemptNo(0))
+    }
+
+    /// Returns whether a purge took the reports of an attempt.
+    pub(in crate::index) fn reports_are_gone(&self, attempt: AttemptNo) -> bool {
+        self.head.purged_at.is_some() || attempt <= self.reports_gone_through()
+    }
+
+    /// Returns the attempts whose reports a purge of `part` takes.
+    pub(in crate::index) fn attempts_going(&self, part: Part) -> std::ops::Range<usize> {
+        let gone = self.reports_gone_through();
+        let through = match part {
+            Part::Entry => AttemptNo(u32::MAX),
+            Part::Source => return 0..0,
+            Part::Reports { through } | Part::Superseded { through } => through,
+        };
+        let first = self.attempts.partition_point(|row| row.attempt <= gone);
+        let end = self.attempts.partition_point(|row| row.attempt <= through);
+        first..end.max(first)
+    }
+
+    /// Records that a purge took `part` and that the rest stays. Returns false when the part is the
+    /// whole entry.
+    pub(in crate::index) fn part_gone(&mut self, part: Part, at: Timestamp, by: &'a str) -> bool {
+        let newest = self.attempts.last().map_or(AttemptNo(0), |row| row.attempt);
+        let part = match part {
+            Part::Entry => return false,
+            Part::Source => GonePart::Source,
+            Part::Reports { through } => GonePart::Reports(through.min(newest)),
+            Part::Superseded { through } => GonePart::Superseded(through.min(newest)),
+        };
+        let at = Since::new(at, self.head.archived_at);
+        self.gone.push(GoneRow { part, at, by });
+        true
     }
 
     /// Adds the attempt that event `seq` records. The caller merges what the attempt found out
@@ -433,6 +511,11 @@ impl<'a> EntryRow<'a> {
             purged_at: self.head.purged_at,
             purged_by: self.purged_by.map(str::to_owned),
             labels: self.labels().into_iter().map(str::to_owned).collect(),
+            purged_parts: (self.gone.iter())
+                .map(|gone| {
+                    PurgedPart::new(gone.part.part(), gone.at.at(self.head.archived_at), gone.by)
+                })
+                .collect(),
             notes: (self.notes.iter())
                 .map(|note| note.note(self.head.archived_at))
                 .collect(),

@@ -8,7 +8,7 @@ use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
     Annotated, Archived, BlobRef, Body, BundleFile, ConfigChanged, Converted, ConverterRegistered,
     EntryRanges, HoldPlaced, HoldReleased, JobFinished, JobResumed, JobSelected, JobStarted,
-    JobStop, JobStopped, PurgedEntries, Reported, Source, SubmitIntended, SubmitRejected, Unknown,
+    JobStop, JobStopped, PartName, PurgedEntries, Reported, Source, SubmitIntended, SubmitRejected, Unknown,
 };
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId, PackId, Sha256};
 use crate::index::*;
@@ -223,10 +223,19 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
             text,
         })
     });
-    let purged = some_ranges().prop_map(|entries| {
+    let what = prop_oneof![
+        3 => Just((None, None)),
+        1 => Just((Some(PartName::Source), None)),
+        1 => proptest::option::of(0..4_u32).prop_map(|last| (Some(PartName::Reports), last)),
+        1 => (0..4_u32).prop_map(|last| (Some(PartName::Superseded), Some(last))),
+    ];
+    let purged = (some_ranges(), what).prop_map(|(entries, (part, through))| {
         Body::PurgedEntries(PurgedEntries {
             plan_id: "p".into(),
             rule: "older than 90d".into(),
+            class: None,
+            part,
+            through: through.map(AttemptNo),
             reason: "r".into(),
             entries,
             count: 0,

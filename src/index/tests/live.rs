@@ -144,6 +144,9 @@ pub(super) fn plant() -> (Model, Live) {
     ops.push(Op::Record(Body::PurgedEntries(PurgedEntries {
         plan_id: "p".into(),
         rule: "too many".into(),
+        class: None,
+        part: None,
+        through: None,
         reason: String::new(),
         entries: EntryRanges::of((100..700).step_by(3).map(EntryId)),
         count: 200,

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::facts::*;
 use super::queue::Queue;
 use crate::entry::{
-    Attempt, Correction, Entry, FactName, Meta, Note, Report, Status, Submission, UnitGiven,
+    Attempt, Correction, Entry, FactName, Meta, Note, Part, PurgedPart, Report, Status, Submission,
+    UnitGiven,
 };
 use crate::event::{
     Actor, Annotated, Archived, BlobRef, Body, ClockReading, Converted, EntryRanges, Event,
-    JobFinished, JobStop, Reported,
+    JobFinished, JobStop, PartName, PurgedEntries, Reported,
 };
-use crate::id::{BlobId, ConverterId, EntryId, JobId};
+use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
 use crate::index::text::fold;
 use crate::time::Timestamp;
 
@@ -85,10 +86,15 @@ impl Model {
             Body::PurgedEntries(body) => {
                 self.plans_stale_since = event.seq.0;
                 for (id, entry) in &mut self.entries {
-                    if body.entries.contains(*id) && entry.purged_at.is_none() {
+                    if !body.entries.contains(*id) || entry.purged_at.is_some() {
+                        continue;
+                    }
+                    if body.part.is_some() {
+                        purge_part(entry, event, body, &mut self.queue);
+                    } else {
                         entry.purged_at = Some(event.time);
                         entry.purged_by = Some(body.rule.clone());
-                        self.queue.purge(entry);
+                        self.queue.purge(entry, u32::MAX);
                         // What is made after a purge is not counted.
                         entry
                             .meta
@@ -242,8 +248,12 @@ impl Model {
             .values()
             .filter(|entry| entry.purged_at.is_none())
         {
-            *named.entry(entry.blake3).or_default() += 1;
-            for report in entry.attempts.iter().flat_map(|attempt| &attempt.reports) {
+            if !source_gone(entry) {
+                *named.entry(entry.blake3).or_default() += 1;
+            }
+            let left = (entry.attempts.iter())
+                .filter(|attempt| attempt.attempt.0 > reports_gone_through(entry));
+            for report in left.flat_map(|attempt| &attempt.reports) {
                 *named.entry(report.blake3).or_default() += 1;
             }
         }
@@ -299,6 +309,7 @@ pub(super) fn entry(id: EntryId, at: Timestamp, body: &Archived) -> Entry {
         holds: Vec::new(),
         purged_at: None,
         purged_by: None,
+        purged_parts: Vec::new(),
         labels: Vec::new(),
         notes: Vec::new(),
     }
@@ -331,4 +342,46 @@ pub(super) fn attempt(at: Timestamp, body: &Converted) -> Attempt {
         job: body.job,
         reports: body.reports.iter().map(report).collect(),
     }
+}
+
+fn source_gone(entry: &Entry) -> bool {
+    let parts = &entry.purged_parts;
+    parts.iter().any(|gone| gone.part == Part::Source)
+}
+
+fn reports_gone_through(entry: &Entry) -> u32 {
+    let parts = entry.purged_parts.iter();
+    parts.fold(0, |most, gone| match gone.part {
+        Part::Reports { through } | Part::Superseded { through } => most.max(through.0),
+        _ => most,
+    })
+}
+
+/// Takes a part of an entry that stays, unless nothing of that part is there.
+fn purge_part(entry: &mut Entry, event: &Event, body: &PurgedEntries, queue: &mut Queue) {
+    let newest = entry.attempts.last().map_or(0, |attempt| attempt.attempt.0);
+    let through = body.through.map_or(newest, |last| last.0.min(newest));
+    let gone = reports_gone_through(entry);
+    let (part, something) = match body.part {
+        None => return,
+        Some(PartName::Source) => (Part::Source, !source_gone(entry)),
+        Some(name) => {
+            let going = entry.attempts.iter().map(|attempt| attempt.attempt.0);
+            let some = going.clone().any(|made| made > gone && made <= through);
+            let through = AttemptNo(through);
+            let part = match name {
+                PartName::Reports => Part::Reports { through },
+                _ => Part::Superseded { through },
+            };
+            (part, some)
+        }
+    };
+    if !something {
+        return;
+    }
+    if part != Part::Source {
+        queue.purge(entry, through);
+    }
+    let gone = PurgedPart::new(part, event.time, body.rule.clone());
+    entry.purged_parts.push(gone);
 }

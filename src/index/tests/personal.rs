@@ -249,6 +249,9 @@ impl Story {
                     Body::PurgedEntries(PurgedEntries {
                         plan_id: "p".into(),
                         rule: "r".into(),
+                        class: None,
+                        part: None,
+                        through: None,
                         reason: "x".into(),
                         entries: EntryRanges::of([entry]),
                         count: 1,

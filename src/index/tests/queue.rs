@@ -60,7 +60,10 @@ impl Queue {
 
     pub(super) fn intend(&mut self, event: &Event, body: &SubmitIntended, entries: &mut Entries) {
         let name = (body.entry, body.attempt.0, body.report);
-        let purged = |entry: &Entry| entry.purged_at.is_some();
+        let purged = |entry: &Entry| {
+            let gone = entry.purged_parts.iter().filter_map(|gone| gone.part.through());
+            entry.purged_at.is_some() || gone.max().is_some_and(|last| body.attempt <= last)
+        };
         if entries.get(&body.entry).is_some_and(purged) {
             return;
         }
@@ -107,9 +110,12 @@ impl Queue {
         self.waiting.remove(&name);
     }
 
-    pub(super) fn purge(&mut self, entry: &mut Entry) {
-        self.waiting.retain(|name, _| name.0 != entry.id);
-        for report in entry.attempts.iter_mut().flat_map(|made| &mut made.reports) {
+    /// Records that the reports up to this attempt are gone.
+    pub(super) fn purge(&mut self, entry: &mut Entry, through: u32) {
+        self.waiting
+            .retain(|name, _| name.0 != entry.id || name.1 > through);
+        let going = (entry.attempts.iter_mut()).filter(|made| made.attempt.0 <= through);
+        for report in going.flat_map(|made| &mut made.reports) {
             let waits = |at: &mut Submission| matches!(at, Submission::Waiting { .. });
             report.submission.take_if(waits);
         }
