@@ -2,6 +2,7 @@
 
 mod note;
 mod part;
+mod period;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::time::Timestamp;
 
 pub use note::{Correction, FactName, Note};
 pub use part::{Part, PurgedPart};
+pub use period::Period;
 
 /// Free facts about an entry, sorted by name.
 pub type Meta = BTreeMap<String, String>;

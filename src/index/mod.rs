@@ -44,6 +44,7 @@ pub(crate) use error::IndexError;
 pub(crate) use glob::glob_matches;
 pub(crate) use overlay::{Overlay, PersonalFields, QueuePlace};
 pub(crate) use placement::{PackRow, Placement};
+pub(crate) use query::EntryMatcher;
 pub(crate) use rows::{
     ActorRow, BlobRow, DisclosureRow, DisclosureState, Place, QueuedRow, RecordedJob,
 };

@@ -1,9 +1,14 @@
 //! Makes purge plans from policies, holds and entries. Nothing here deletes.
 
+mod class;
 mod plan;
 mod policy;
+mod zone;
 
+pub use class::{Base, Class, Due, Keep, Keeps, PartDue, Undated};
 pub use plan::{PlannedPurge, PurgePlan};
 pub use policy::{AsOf, EmptyPolicy, Policy, Unsubmitted};
+pub use zone::{UnknownZone, Until, Zone};
 
+pub(crate) use class::{Taken, Tally, due_parts, over, taken, unreachable};
 pub(crate) use plan::{Candidate, Leaving, Planner, Spared};

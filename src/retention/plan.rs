@@ -94,6 +94,8 @@ pub(crate) struct Candidate {
 pub(crate) enum Spared {
     /// It is on hold.
     Held,
+    /// A retention lock keeps it.
+    Locked,
     /// It has reports that wait to be submitted.
     Waiting,
 }
@@ -166,36 +168,62 @@ impl<'a> Planner<'a> {
             return Ok(());
         };
         // An entry that is spared still counts towards the limits on size and count.
-        match entry.spared {
-            // A hold overrides every rule.
-            Some(Spared::Held) => {
-                self.plan.held_skipped += 1;
-                return Ok(());
-            }
-            Some(Spared::Waiting) if self.policy.unsubmitted == Unsubmitted::Keep => {
-                self.plan.waiting_skipped += 1;
-                return Ok(());
-            }
-            Some(Spared::Waiting) | None => {}
+        if entry.spared.is_some_and(|why| self.spare(why)) {
+            return Ok(());
         }
         let leaving = leaving()?;
         self.left_count = self.left_count.saturating_sub(1);
         self.left_stored = self.left_stored.saturating_sub(leaving.of_selection);
-        let plan = &mut self.plan;
-        plan.count += 1;
-        plan.bytes_logical += entry.bytes;
-        plan.bytes_freed += leaving.of_store;
-        let at = entry.archived_at;
-        plan.oldest = Some(plan.oldest.map_or(at, |time| time.min(at)));
-        plan.newest = Some(plan.newest.map_or(at, |time| time.max(at)));
-        plan.items.push(PlannedPurge {
+        let item = PlannedPurge {
             id: entry.id,
             part: Part::Entry,
             rule,
             class: None,
             bytes_freed: leaving.of_store,
-        });
+        };
+        self.take(item, entry.archived_at, entry.bytes);
         Ok(())
+    }
+
+    /// Adds an item that a class takes. `archived_at` and `bytes` are those of its entry and of what
+    /// goes, `freed` what the store no longer needs.
+    pub(crate) fn take(&mut self, item: PlannedPurge, archived_at: Timestamp, bytes: u64) {
+        let plan = &mut self.plan;
+        match item.part {
+            Part::Entry => plan.count += 1,
+            _ => plan.parts += 1,
+        }
+        plan.bytes_logical += bytes;
+        plan.bytes_freed += item.bytes_freed;
+        let at = archived_at;
+        plan.oldest = Some(plan.oldest.map_or(at, |time| time.min(at)));
+        plan.newest = Some(plan.newest.map_or(at, |time| time.max(at)));
+        plan.items.push(item);
+    }
+
+    /// Counts an entry that a rule selects and something keeps. Returns false when it may go
+    /// nevertheless.
+    pub(crate) fn spare(&mut self, why: Spared) -> bool {
+        match why {
+            // A hold overrides every rule, and so does a lock.
+            Spared::Held => self.plan.held_skipped += 1,
+            Spared::Locked => self.plan.locked_skipped += 1,
+            Spared::Waiting if self.policy.unsubmitted == Unsubmitted::Keep => {
+                self.plan.waiting_skipped += 1;
+            }
+            Spared::Waiting => return false,
+        }
+        true
+    }
+
+    /// Counts an entry that stays because the time that its period counts from is not known.
+    pub(crate) fn note_undated(&mut self) {
+        self.plan.undated_skipped += 1;
+    }
+
+    /// Returns the bytes that become unneeded by what is taken so far.
+    pub(crate) fn freed(&self) -> u64 {
+        self.plan.bytes_freed
     }
 
     fn rule_for(&self, entry: &Candidate) -> Option<String> {
@@ -227,6 +255,8 @@ impl<'a> Planner<'a> {
 
     /// Returns the finished plan. `freed_at_once` is the number of bytes that it frees at once.
     pub(crate) fn finish(mut self, freed_at_once: u64) -> PurgePlan {
+        // Limits take entries after those that are due.
+        self.plan.items.sort_by_key(|item| (item.id, item.part));
         if !self.plan.items.is_empty() {
             self.plan.bytes_freed_at_once = freed_at_once;
         }

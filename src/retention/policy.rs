@@ -1,10 +1,14 @@
 //! Retention policies: the rules that select entries to purge.
 
+use crate::retention::class::Class;
 use crate::setters::setters;
 use crate::time::Timestamp;
 
 /// The rules that select entries to purge. An entry is purged when any rule selects it and no hold
-/// applies to it.
+/// or lock applies to it.
+///
+/// The first of the classes that an entry matches decides about it alone. The other rules are for
+/// entries that no class matches.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Policy {
@@ -21,6 +25,8 @@ pub struct Policy {
     pub max_count: Option<u64>,
     /// What to do with entries whose reports no server has accepted yet.
     pub unsubmitted: Unsubmitted,
+    /// The classes, in the order in which they are tried.
+    pub classes: Vec<Class>,
 }
 
 setters! { Policy {
@@ -36,6 +42,8 @@ setters! { Policy {
     max_count: opt [u64];
     /// Sets what to do with entries whose reports no server has accepted yet.
     unsubmitted: [Unsubmitted];
+    /// Sets the classes, in the order in which they are tried.
+    classes: [Vec<Class>];
 } }
 
 /// What to do with a selected entry whose reports wait to be submitted.
@@ -68,6 +76,8 @@ pub struct EmptyPolicy;
 impl Policy {
     /// Returns the rules in words, in the order in which they are tried.
     pub fn rules(&self) -> Result<Vec<String>, EmptyPolicy> {
+        let classes = self.classes.iter();
+        let classes = classes.map(|class| format!("class '{}': {}", class.name, class.rules()));
         let rules: Vec<String> = [
             self.older_than_micros.map(older_than),
             self.expired.then(|| EXPIRED.to_owned()),
@@ -77,19 +87,40 @@ impl Policy {
         .into_iter()
         .flatten()
         .collect();
-        if rules.is_empty() {
+        if rules.is_empty() && !self.classes.iter().any(Class::takes_something) {
             return Err(EmptyPolicy);
         }
         let unsubmitted = match self.unsubmitted {
             Unsubmitted::Keep => None,
             Unsubmitted::Take => Some(EVEN_WAITING.to_owned()),
         };
-        Ok(rules.into_iter().chain(unsubmitted).collect())
+        Ok(classes.chain(rules).chain(unsubmitted).collect())
     }
 
     /// Returns whether the selection depends on the day.
     pub(crate) fn asks_the_day(&self) -> bool {
+        self.has_rule_of_age() || self.classes.iter().any(Class::asks_the_day)
+    }
+
+    fn has_rule_of_age(&self) -> bool {
         self.expired || self.older_than_micros.is_some()
+    }
+
+    /// Returns whether entries that no class matches may go.
+    pub(crate) fn has_other_rules(&self) -> bool {
+        self.has_rule_of_age() || self.max_size.is_some() || self.max_count.is_some()
+    }
+
+    /// Returns the policy without what depends on the day; `None` when nothing is left of it.
+    #[must_use]
+    pub fn timeless(&self) -> Option<Self> {
+        let timeless = Self {
+            older_than_micros: None,
+            expired: false,
+            classes: self.classes.iter().map(Class::timeless).collect(),
+            ..self.clone()
+        };
+        timeless.rules().is_ok().then_some(timeless)
     }
 
     /// Returns the time of archiving up to which entries are too old.

@@ -84,7 +84,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ),
     ("tracing", &["src/cli/daemon/log.rs"]),
     ("tracing_subscriber", &["src/cli/daemon/log.rs"]),
-    ("jiff", &["src/cli/zone.rs"]),
+    ("jiff", &["src/cli/zone.rs", "src/retention/zone.rs"]),
     ("unicode_normalization", &["src/index/text.rs"]),
 ];
 

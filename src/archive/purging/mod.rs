@@ -1,5 +1,6 @@
 //! What goes for good, and how its bytes are freed.
 
+mod by_class;
 pub(super) mod clock_check;
 pub(super) mod footprint;
 pub(super) mod purge;

@@ -13,7 +13,9 @@ use crate::archive::purging::footprint::{Needs, Sizes};
 use crate::archive::state::compact_outcome::CompactOutcome;
 use crate::entry::{Entry, Part};
 use crate::index::{View, is_same_name};
-use crate::retention::{AsOf, Candidate, Leaving, Planner, Policy, PurgePlan, Spared};
+use crate::retention::{
+    AsOf, Candidate, EmptyPolicy, Leaving, Planner, Policy, PurgePlan, Spared,
+};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -95,6 +97,9 @@ impl Archive {
             AsOf::Clock if policy.asks_the_day() => self.trusted_now()?,
             AsOf::Clock => self.store().options.clock.now(),
         };
+        if !policy.classes.is_empty() {
+            return self.plan_by_classes(policy, now);
+        }
         let view = self.store().index.view();
         let selected = |entry: &Entry| {
             let wanted = policy.converter.as_ref();
@@ -119,12 +124,7 @@ impl Archive {
             })?;
         }
         let mut planner =
-            Planner::new(policy, now, view.applied(), entries, stored).map_err(|error| {
-                Error::new(ErrorKind::Refused, error.to_string()).hint(
-                    "state at least one rule, such as --older-than 90d, --expired, --max-size or \
-                     --max-count",
-                )
-            })?;
+            Planner::new(policy, now, view.applied(), entries, stored).map_err(empty_policy)?;
         let mut store = Needs::of_all(&sizes);
         walk_selected(&view, selected, |entry| {
             let candidate = Candidate {
@@ -242,8 +242,14 @@ impl Archive {
     }
 }
 
+pub(super) fn empty_policy(error: EmptyPolicy) -> Error {
+    Error::new(ErrorKind::Refused, error.to_string()).hint(
+        "state at least one rule, such as --older-than 90d, --expired, --max-size or --max-count",
+    )
+}
+
 /// Hands the selected live entries to `each`, oldest first, until one fails.
-fn walk_selected(
+pub(super) fn walk_selected(
     view: &View,
     selected: impl Fn(&Entry) -> bool,
     mut each: impl FnMut(&Entry) -> Result<()>,
@@ -262,7 +268,7 @@ fn walk_selected(
 }
 
 /// Returns what keeps an entry whatever the rules say.
-fn spared(entry: &Entry) -> Option<Spared> {
+pub(super) fn spared(entry: &Entry) -> Option<Spared> {
     if !entry.holds.is_empty() {
         Some(Spared::Held)
     } else if entry.waits_for_submission() {

@@ -150,6 +150,7 @@ impl Rules {
             } else {
                 Unsubmitted::Keep
             },
+            classes: Vec::new(),
         };
         let has_rule = policy.older_than_micros.is_some()
             || policy.expired

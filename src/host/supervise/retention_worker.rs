@@ -31,6 +31,7 @@ impl ConverterConfig {
             max_size: self.archive.max_size,
             max_count: self.archive.max_count,
             unsubmitted: Unsubmitted::Keep,
+            classes: Vec::new(),
         }
     }
 }

@@ -6,8 +6,11 @@ mod by_term;
 mod by_time;
 mod listing;
 mod matcher;
+mod on_entry;
 mod ordinal_stream;
 mod place;
 mod search;
 mod term_stream;
 mod walk;
+
+pub(crate) use on_entry::EntryMatcher;

@@ -1,0 +1,250 @@
+//! Decides about one entry by its class: when each part is due, and what goes.
+
+use serde::Serialize;
+
+use super::{Base, Class, Keep};
+use crate::entry::{Entry, Part, Report};
+use crate::time::Timestamp;
+
+/// When a part of an entry may go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "due", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Due {
+    /// From this time on.
+    At {
+        /// That time.
+        at: Timestamp,
+        /// The time that its period counts from.
+        from: Timestamp,
+    },
+    /// Never.
+    Never,
+    /// Not yet known: what its period counts from is not there.
+    Undated {
+        /// Why.
+        why: Undated,
+    },
+}
+
+impl Due {
+    fn is_over(&self, now: Timestamp) -> bool {
+        matches!(self, Self::At { at, .. } if *at <= now)
+    }
+}
+
+/// Why the time that a period counts from is not known. The part stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Undated {
+    /// The source had no modification time.
+    NoSourceTime,
+    /// It was never converted.
+    NeverConverted,
+    /// No server has accepted a report.
+    NeverReported,
+    /// The event that it waits for has not happened: there is no such label or metadata.
+    NotHappened,
+    /// The date that a label or metadata tells cannot be read.
+    NoDate,
+}
+
+impl Undated {
+    /// Returns it in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::NoSourceTime => "the source had no modification time",
+            Self::NeverConverted => "it was never converted",
+            Self::NeverReported => "no server has accepted a report",
+            Self::NotHappened => "what the period starts from has not happened",
+            Self::NoDate => "the date that the period starts from cannot be read",
+        }
+    }
+}
+
+/// A part of an entry that is there, and when it may go by its class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PartDue {
+    /// The part.
+    #[serde(flatten)]
+    pub part: Part,
+    /// When.
+    #[serde(flatten)]
+    pub due: Due,
+    /// The rule.
+    pub rule: String,
+}
+
+/// A part that goes, and the rule that takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) part: Part,
+    pub(crate) rule: String,
+}
+
+/// Returns the parts of an entry that are there, with the times from which they may go.
+pub(crate) fn due_parts(class: &Class, entry: &Entry) -> Vec<PartDue> {
+    let base = base(class, entry);
+    let mut parts = Vec::new();
+    let keeps = class.keep;
+    let named = |name: &str, keep: Keep| {
+        let which = if keeps.sources == keeps.reports { "" } else { name };
+        format!("keep {which}{keep}{}", class.counting())
+    };
+    if entry.has_source() {
+        parts.push(PartDue {
+            part: Part::Source,
+            due: due(class, entry, keeps.sources, base),
+            rule: named("sources ", keeps.sources),
+        });
+    }
+    let newest = entry.attempts_with_reports().last();
+    if let Some(newest) = newest {
+        parts.push(PartDue {
+            part: Part::Reports {
+                through: newest.attempt,
+            },
+            due: due(class, entry, keeps.reports, base),
+            rule: named("reports ", keeps.reports),
+        });
+    }
+    if let Some(keep) = keeps.superseded {
+        parts.extend(superseded(class, entry, keep));
+    }
+    parts
+}
+
+/// Returns the superseded reports that are there. Several attempts may have been replaced at
+/// different times, so there is one part for each of them.
+fn superseded(class: &Class, entry: &Entry, keep: Keep) -> Vec<PartDue> {
+    let Some(last) = entry.superseded_through() else {
+        return Vec::new();
+    };
+    let made = |reports: &[Report]| !reports.is_empty();
+    let mut parts = Vec::new();
+    for attempt in entry.attempts_with_reports() {
+        if attempt.attempt > last {
+            break;
+        }
+        let mut later = entry.attempts.iter();
+        let by = later.find(|other| other.attempt > attempt.attempt && made(&other.reports));
+        let replaced = by.map(|other| other.at).ok_or(Undated::NeverConverted);
+        parts.push(PartDue {
+            part: Part::Superseded {
+                through: attempt.attempt,
+            },
+            due: due(class, entry, keep, replaced),
+            rule: format!("keep superseded {keep}{}", class.ending()),
+        });
+    }
+    parts
+}
+
+/// Returns what goes of an entry at `now`. Nothing overlaps. When nothing of the entry would be
+/// left, it is the entry that goes.
+pub(crate) fn taken(class: &Class, entry: &Entry, now: Timestamp) -> (Vec<Taken>, Option<Undated>) {
+    let parts = due_parts(class, entry);
+    let undated = parts.iter().find_map(|part| match part.due {
+        Due::Undated { why } => Some(why),
+        Due::At { .. } | Due::Never => None,
+    });
+    let over = |part: &&PartDue| part.due.is_over(now);
+    let content = |part: &&PartDue| !matches!(part.part, Part::Superseded { .. });
+    let take = |part: &PartDue| Taken {
+        part: part.part,
+        rule: part.rule.clone(),
+    };
+    let whole: Vec<&PartDue> = parts.iter().filter(content).collect();
+    if let Some(last) = whole.iter().max_by_key(|part| match part.due {
+        Due::At { at, .. } => at,
+        Due::Never | Due::Undated { .. } => Timestamp::MAX,
+    }) && whole.iter().all(|part| part.due.is_over(now))
+    {
+        let rule = last.rule.clone();
+        let part = Part::Entry;
+        return (vec![Taken { part, rule }], None);
+    }
+    let mut takes: Vec<Taken> = whole.iter().copied().filter(over).map(take).collect();
+    let reports_go = takes.iter().any(|taken| matches!(taken.part, Part::Reports { .. }));
+    if !reports_go {
+        let superseded = parts.iter().filter(|part| !content(part));
+        takes.extend(superseded.take_while(over).last().map(take));
+    }
+    (takes, undated)
+}
+
+fn due(class: &Class, entry: &Entry, keep: Keep, base: Result<Timestamp, Undated>) -> Due {
+    let period = match keep {
+        Keep::Forever => return Due::Never,
+        Keep::Recorded => {
+            let from = entry.archived_at;
+            let at = entry.retention.expires_at(from);
+            return at.map_or(Due::Never, |at| Due::At { at, from });
+        }
+        Keep::For(period) => period,
+    };
+    match base {
+        Err(why) => Due::Undated { why },
+        Ok(from) => match class.zone.after(from, period, class.until) {
+            Some(at) => Due::At { at, from },
+            None => Due::Never,
+        },
+    }
+}
+
+/// Returns the time that the periods of a class count from.
+fn base(class: &Class, entry: &Entry) -> Result<Timestamp, Undated> {
+    let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
+    match &class.from {
+        Base::Archived => Ok(entry.archived_at),
+        Base::SourceTime => entry.source_modified.ok_or(Undated::NoSourceTime),
+        Base::LastAttempt => {
+            let last = entry.attempts.iter().map(|attempt| attempt.at).max();
+            last.ok_or(Undated::NeverConverted)
+        }
+        Base::Reported => {
+            let accepted = reports.filter_map(|report| report.reported_at);
+            accepted.max().ok_or(Undated::NeverReported)
+        }
+        Base::Label(name) => happened(class, entry, name),
+    }
+}
+
+/// Returns when the event of this name happened, as labels and metadata tell it.
+fn happened(class: &Class, entry: &Entry, name: &str) -> Result<Timestamp, Undated> {
+    let same = |text: &str| text.to_lowercase() == name.to_lowercase();
+    let mut dates = Vec::new();
+    let mut unreadable = false;
+    let mut told = |text: &str| match read_date(class, text) {
+        Some(date) => dates.push(date),
+        None => unreadable = true,
+    };
+    let meta = entry.meta.iter().filter(|(key, _)| same(key));
+    meta.for_each(|(_, value)| told(value));
+    let mut bare = false;
+    for label in &entry.labels {
+        match label.split_once('=') {
+            Some((key, value)) if same(key.trim()) => told(value.trim()),
+            None if same(label) => bare = true,
+            _ => {}
+        }
+    }
+    if bare {
+        // The label stands since the newest note that put it there.
+        let puts = |labels: &[String]| labels.iter().any(|label| same(label));
+        let notes = entry.notes.iter().filter(|note| puts(&note.labels));
+        dates.extend(notes.map(|note| note.at).max());
+    }
+    match dates.into_iter().max() {
+        // A date that cannot be read may be the last one.
+        Some(_) | None if unreadable => Err(Undated::NoDate),
+        Some(date) => Ok(date),
+        None => Err(Undated::NotHappened),
+    }
+}
+
+fn read_date(class: &Class, text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| class.zone.start_of(text))
+}
