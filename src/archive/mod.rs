@@ -88,6 +88,7 @@ pub use writing::annotate::Annotation;
 pub use writing::jobs::{Job, JobState};
 pub use writing::key::{Key, KeyOf};
 pub use writing::pending::Pending;
+pub use writing::promotions::{Promotion, Waiver};
 #[cfg(feature = "host")]
 pub(crate) use writing::put::raw_name;
 pub use writing::put::{Archived, NAME_BYTES_MAX, NewEntry};

@@ -113,7 +113,12 @@ mod tests {
         for (long, short) in [("12y", "10y"), ("1y", "90d"), ("2y", "2y"), ("366d", "1y")] {
             assert!(period(long).is_at_least(period(short)), "{long} {short}");
         }
-        for (long, short) in [("10y", "12y"), ("365d", "1y"), ("28d", "1mo"), ("1mo", "31d")] {
+        for (long, short) in [
+            ("10y", "12y"),
+            ("365d", "1y"),
+            ("28d", "1mo"),
+            ("1mo", "31d"),
+        ] {
             assert!(!period(long).is_at_least(period(short)), "{long} {short}");
         }
     }

@@ -7,6 +7,7 @@ mod conversion;
 mod evidence;
 mod job;
 mod personal;
+mod promotion;
 mod retention;
 mod source;
 mod store;
@@ -33,6 +34,9 @@ pub use job::{
 };
 pub use personal::{ActorNamed, Erased, NotPersonal, PersonalField, PrivacyDeclared, Sealed};
 pub(crate) use personal::{digest_of, digest_text};
+pub use promotion::{
+    ConverterEnvironment, ConverterPromoted, ConverterWaived, GateEvidence, Grounds, WaiverRevoked,
+};
 pub use retention::{
     Compacted, EntryRanges, HoldPlaced, HoldReleased, PartName, PurgePlanned, PurgedEntries,
 };
@@ -190,6 +194,14 @@ bodies! {
     Reported(Reported) = "annals.reported.v1",
     /// A converter's identity and bundle were recorded.
     ConverterRegistered(ConverterRegistered) = "annals.converter.registered.v1",
+    /// From here on, a converter runs in another environment than before, or for the first time.
+    ConverterEnvironment(ConverterEnvironment) = "annals.converter.environment.v1",
+    /// An identity of a converter became current: it converts live files from here on.
+    ConverterPromoted(ConverterPromoted) = "annals.converter.promoted.v1",
+    /// Somebody decided that entries may break with a new identity of a converter.
+    ConverterWaived(ConverterWaived) = "annals.converter.waived.v1",
+    /// Somebody took a waiver back.
+    WaiverRevoked(WaiverRevoked) = "annals.converter.waiver_revoked.v1",
     /// The configuration changed.
     ConfigChanged(ConfigChanged) = "annals.config.changed.v1",
     /// Somebody added to what is known of an entry.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::blob_rows::BlobRows;
 use super::rows::{
-    ActorRow, BlobRow, ConverterRow, DisclosureRow, HoldRow, JobRow, PackState, QueuedRow, Totals,
+    ActorRow, BlobRow, ConverterRow, DisclosureRow, HoldRow, JobRow, PackState, PromotionsRow,
+    QueuedRow, Totals,
 };
 use crate::id::{BlobId, ConverterId, EntryId, EventSeq, JobId, PackId};
 
@@ -57,6 +58,7 @@ pub(super) struct SmallTables {
     pub(super) packs: BTreeMap<PackId, Option<PackState>>,
     pub(super) converters: BTreeMap<ConverterId, ConverterRow>,
     pub(super) converter_names: BTreeMap<String, ConverterId>,
+    pub(super) promotions: BTreeMap<String, PromotionsRow>,
     pub(super) jobs: BTreeMap<JobId, JobRow>,
     pub(super) config: BTreeMap<String, Option<String>>,
     pub(super) holds: BTreeMap<String, Option<Arc<HoldRow>>>,

@@ -20,6 +20,7 @@
 //! | `packs` | pack | pack row |
 //! | `keys` | first 16 bytes of the BLAKE3 of an idempotency key | entry |
 //! | `converters`, `converter_names` | identity; name | converter row; newest identity of that name |
+//! | `promotions` | converter name | promotions row |
 //! | `jobs`, `config`, `holds` | job; item; name | rows |
 //! | `submissions` | converter name, event that queued it u64, place among the attempt's reports u32 | queued row |
 //! | `losses` | blob given up by a repair | the event that says so |
@@ -75,6 +76,7 @@ pub(super) const CONVERTERS: TableDefinition<'_, &[u8; 32], Bytes> =
     TableDefinition::new("converters");
 pub(super) const CONVERTER_NAMES: TableDefinition<'_, &str, &[u8; 32]> =
     TableDefinition::new("converter_names");
+pub(super) const PROMOTIONS: TableDefinition<'_, &str, Bytes> = TableDefinition::new("promotions");
 pub(super) const JOBS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("jobs");
 pub(super) const CONFIG: TableDefinition<'_, &str, Bytes> = TableDefinition::new("config");
 pub(super) const HOLDS: TableDefinition<'_, &str, Bytes> = TableDefinition::new("holds");

@@ -100,7 +100,9 @@ impl Zone {
     /// Returns the start of a day that is written as `2026-05-01`.
     pub(crate) fn start_of(&self, day: &str) -> Option<Timestamp> {
         let day: Date = day.parse().ok()?;
-        let start = self.0.to_ambiguous_timestamp(day.to_datetime(Time::midnight()));
+        let start = self
+            .0
+            .to_ambiguous_timestamp(day.to_datetime(Time::midnight()));
         let start = start.later().ok()?;
         Some(Timestamp::from_micros(start.as_microsecond()))
     }
@@ -133,25 +135,50 @@ mod tests {
     #[test]
     fn a_period_ends_at_the_same_time_of_day_in_its_zone_and_not_in_utc() {
         // 08:00 in Berlin is 07:00 in UTC in winter, and 06:00 in summer.
-        let got = due("Europe/Berlin", "2026-01-15T07:00:00Z", "6mo", Until::Exactly);
+        let got = due(
+            "Europe/Berlin",
+            "2026-01-15T07:00:00Z",
+            "6mo",
+            Until::Exactly,
+        );
         assert_eq!(got, at("2026-07-15T06:00:00Z"));
         let got = due("UTC", "2026-01-15T07:00:00Z", "6mo", Until::Exactly);
         assert_eq!(got, at("2026-07-15T07:00:00Z"));
-        let got = due("Europe/Berlin", "2026-03-28T12:00:00Z", "1d", Until::Exactly);
+        let got = due(
+            "Europe/Berlin",
+            "2026-03-28T12:00:00Z",
+            "1d",
+            Until::Exactly,
+        );
         assert_eq!(got, at("2026-03-29T11:00:00Z"), "a day of 23 hours");
     }
 
     #[test]
     fn a_time_that_the_clocks_skip_or_show_twice_is_due_at_the_later_instant() {
         // On 29 March 2026 Berlin has no 02:30; on 25 October it has two.
-        let got = due("Europe/Berlin", "2026-03-28T01:30:00Z", "1d", Until::Exactly);
+        let got = due(
+            "Europe/Berlin",
+            "2026-03-28T01:30:00Z",
+            "1d",
+            Until::Exactly,
+        );
         assert_eq!(got, at("2026-03-29T01:30:00Z"));
-        let got = due("Europe/Berlin", "2026-10-24T00:30:00Z", "1d", Until::Exactly);
+        let got = due(
+            "Europe/Berlin",
+            "2026-10-24T00:30:00Z",
+            "1d",
+            Until::Exactly,
+        );
         assert_eq!(got, at("2026-10-25T01:30:00Z"));
         // Clocks of Beirut went from 24:00 to 01:00, and Samoa had no 30 December 2011.
         let got = due("Asia/Beirut", "2026-03-27T10:00:00Z", "1d", Until::EndOfDay);
         assert_eq!(got, at("2026-03-28T22:00:00Z"));
-        let got = due("Pacific/Apia", "2011-12-28T20:00:00Z", "1d", Until::EndOfDay);
+        let got = due(
+            "Pacific/Apia",
+            "2011-12-28T20:00:00Z",
+            "1d",
+            Until::EndOfDay,
+        );
         assert_eq!(got, at("2011-12-30T10:00:00Z"));
     }
 
@@ -181,11 +208,17 @@ mod tests {
     fn what_cannot_be_told_is_never_due() {
         let zone = Zone::default();
         let far = "9000y".parse().expect("a period");
-        assert_eq!(zone.after(at("2026-01-01T00:00:00Z"), far, Until::Exactly), None);
+        assert_eq!(
+            zone.after(at("2026-01-01T00:00:00Z"), far, Until::Exactly),
+            None
+        );
         let day = "1d".parse().expect("a period");
         assert_eq!(zone.after(Timestamp::MAX, day, Until::Exactly), None);
         assert!(Zone::named("Europe/Berlim").is_err());
-        assert_eq!(zone.start_of("2026-05-01"), Some(at("2026-05-01T00:00:00Z")));
+        assert_eq!(
+            zone.start_of("2026-05-01"),
+            Some(at("2026-05-01T00:00:00Z"))
+        );
         assert_eq!(zone.start_of("soon"), None);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use super::promotion;
 use crate::archive::messages::{Draft, Receipt};
 use crate::entry::{Entry, Report, Submission};
 use crate::event::{Annotated, Body, EntryRanges};
@@ -87,6 +88,21 @@ pub(in crate::archive) fn decide(
                 attempt: None,
             }));
         }
+        Body::ConverterEnvironment(fact) => {
+            let known = view.environments(&fact.converter_id)?;
+            if known
+                .last()
+                .is_some_and(|(_, runs_on)| *runs_on == fact.runs_on)
+            {
+                return Ok(Some(Receipt::Durable {
+                    events: Vec::new(),
+                    archived: None,
+                    attempt: None,
+                }));
+            }
+        }
+        Body::ConverterPromoted(fact) => promotion::may_promote(fact, view)?,
+        Body::WaiverRevoked(fact) => promotion::may_revoke(fact, view)?,
         Body::Erased(fact) => refuse_held(&fact.entries, view)?,
         Body::HoldPlaced(fact) if view.hold(&fact.name).is_some() => {
             return Err(Error::new(

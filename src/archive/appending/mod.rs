@@ -7,6 +7,7 @@ pub(super) mod in_flight;
 pub(super) mod leader;
 pub(super) mod personal;
 mod prepare;
+mod promotion;
 pub(super) mod publisher;
 pub(super) mod purge_facts;
 pub(super) mod writer;

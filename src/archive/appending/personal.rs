@@ -134,14 +134,21 @@ impl Declared {
         self.hides_actors && actor.kind != ActorKind::System && !matches!(body, Body::ActorNamed(_))
     }
 
-    /// Masks the personal values in the selection of a job. Nothing needs them later, so they are
-    /// not recorded at all.
+    /// Masks the personal values in the selection of a job or a gate. Nothing needs them later, so
+    /// they are not recorded at all.
     pub(in crate::archive) fn mask(&self, body: &mut Body) {
-        if let Body::JobStarted(fact) = body
-            && let Ok(filter) = serde_json::from_str::<Filter>(&fact.selection)
+        let selection = match body {
+            Body::JobStarted(fact) => &mut fact.selection,
+            Body::ConverterPromoted(fact) => match &mut fact.evidence {
+                Some(evidence) => &mut evidence.selection,
+                None => return,
+            },
+            _ => return,
+        };
+        if let Ok(filter) = serde_json::from_str::<Filter>(selection)
             && let Ok(masked) = serde_json::to_string(&filter.masked(&self.fields))
         {
-            fact.selection = masked;
+            *selection = masked;
         }
     }
 

@@ -13,9 +13,7 @@ use crate::archive::purging::footprint::{Needs, Sizes};
 use crate::archive::state::compact_outcome::CompactOutcome;
 use crate::entry::{Entry, Part};
 use crate::index::{View, is_same_name};
-use crate::retention::{
-    AsOf, Candidate, EmptyPolicy, Leaving, Planner, Policy, PurgePlan, Spared,
-};
+use crate::retention::{AsOf, Candidate, EmptyPolicy, Leaving, Planner, Policy, PurgePlan, Spared};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 

@@ -95,6 +95,18 @@ fn summary(body: &Body) -> Option<String> {
             fact.folder, fact.host, fact.event
         ),
         Body::ConfigChanged(fact) => fact.what.clone(),
+        Body::ConverterPromoted(fact) => format!(
+            "{} {:.16}, {}: {}",
+            fact.converter,
+            fact.converter_id,
+            fact.grounds.name(),
+            fact.reason
+        ),
+        Body::ConverterWaived(fact) => format!("{}: {}", fact.converter, fact.reason),
+        Body::WaiverRevoked(fact) => format!(
+            "{}, waiver {}: {}",
+            fact.converter, fact.waiver, fact.reason
+        ),
         Body::KeyCreated(fact) => format!("the log is signed with {}", fact.vkey),
         Body::KeyRotated(_) => "a new key took over, both signed that".to_owned(),
         Body::KeyLost(_) => "a new key, without the consent of the old one".to_owned(),
@@ -130,6 +142,7 @@ fn summary(body: &Body) -> Option<String> {
         | Body::SubmitIntended(_)
         | Body::Reported(_)
         | Body::ConverterRegistered(_)
+        | Body::ConverterEnvironment(_)
         | Body::PurgePlanned(_)
         | Body::Compacted(_)
         | Body::JobStarted(_)

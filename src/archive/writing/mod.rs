@@ -7,6 +7,7 @@ pub(super) mod head;
 pub(super) mod jobs;
 pub(super) mod key;
 pub(super) mod pending;
+pub(super) mod promotions;
 pub(super) mod put;
 pub(super) mod record;
 pub(super) mod submission;

@@ -8,13 +8,13 @@ use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
     Accessed, Actor, ActorKind, ActorNamed, Annotated, Archived, BlobRef, Body, BundleFile,
     CheckpointCadence, CheckpointSigned, CheckpointTimestamped, ClockReading, ClockStepped,
-    Compacted, ConfigChanged, ContentsCount, ContinuedFrom, Converted, ConverterRegistered, Counts,
-    EntryRanges, Erased, Event, Exported, HoldPlaced, HoldReleased, JobError, JobFinished,
-    JobPriority, JobResumed, JobSelected, JobStarted, JobStop, JobStopped, KeyCreated, KeyLost,
-    KeyRotated, Lost, PartName, PersonalField, PrivacyDeclared, PurgePlanned, PurgeRefused,
-    PurgedEntries, Recovered, Repaired, RepairedFile, Reported, Reviewed, Scope, Sealed, Source,
-    StoreContinued,
-    StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown, Verified,
+    Compacted, ConfigChanged, ContentsCount, ContinuedFrom, Converted, ConverterEnvironment,
+    ConverterPromoted, ConverterRegistered, ConverterWaived, Counts, EntryRanges, Erased, Event,
+    Exported, GateEvidence, Grounds, HoldPlaced, HoldReleased, JobError, JobFinished, JobPriority,
+    JobResumed, JobSelected, JobStarted, JobStop, JobStopped, KeyCreated, KeyLost, KeyRotated,
+    Lost, PartName, PersonalField, PrivacyDeclared, PurgePlanned, PurgeRefused, PurgedEntries,
+    Recovered, Repaired, RepairedFile, Reported, Reviewed, Scope, Sealed, Source, StoreContinued,
+    StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown, Verified, WaiverRevoked,
 };
 use crate::format::disclosure;
 use crate::format::leaf::{LeafError, decode, encode};
@@ -388,6 +388,12 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
                 })
             },
         );
+    let runs_on = (converter_id(), meta()).prop_map(|(converter_id, runs_on)| {
+        Body::ConverterEnvironment(ConverterEnvironment {
+            converter_id,
+            runs_on,
+        })
+    });
     let placed = (text(), text(), ranges()).prop_map(|(name, reason, entries)| {
         Body::HoldPlaced(HoldPlaced {
             name,
@@ -497,6 +503,8 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
     );
     prop_oneof![
         registered.boxed(),
+        runs_on.boxed(),
+        of_a_promotion().boxed(),
         placed.boxed(),
         released.boxed(),
         planned.boxed(),
@@ -507,6 +515,69 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
         resumed.boxed(),
         finished.boxed()
     ]
+}
+
+fn of_a_promotion() -> impl Strategy<Value = Body> {
+    let seq = || (0..=EventSeq::MAX.0).prop_map(EventSeq);
+    let found = (
+        text(),
+        vec(number(), 10),
+        any::<[u8; 32]>(),
+        vec(seq(), 0..3),
+    );
+    let found = found.prop_map(|(selection, counts, verdicts, waivers)| GateEvidence {
+        selection,
+        selected: counts[0],
+        tried: counts[1],
+        unchanged: counts[2],
+        changed: counts[3],
+        fixed: counts[4],
+        broken: counts[5],
+        still_failing: counts[6],
+        first: counts[7],
+        untried: counts[8],
+        waived: counts[9],
+        verdicts: Sha256::from_bytes(verdicts),
+        waivers,
+    });
+    let grounds = prop_oneof![
+        Just(Grounds::First),
+        Just(Grounds::Gate),
+        Just(Grounds::Person)
+    ];
+    let ids = (converter_id(), of(converter_id()));
+    let promoted = (text(), ids, grounds, text(), of(found));
+    let promoted = promoted.prop_map(|(converter, ids, grounds, reason, evidence)| {
+        Body::ConverterPromoted(ConverterPromoted {
+            converter,
+            converter_id: ids.0,
+            before: ids.1,
+            grounds,
+            reason,
+            evidence,
+        })
+    });
+    let which = (of(converter_id()), of(time()), ranges());
+    let waived = (text(), which, of(text()), of(text()), text());
+    let waived = waived.prop_map(|(converter, which, filter, cause, reason)| {
+        Body::ConverterWaived(ConverterWaived {
+            converter,
+            candidate: which.0,
+            until: which.1,
+            entries: which.2,
+            filter,
+            cause,
+            reason,
+        })
+    });
+    let revoked = (text(), seq(), text()).prop_map(|(converter, waiver, reason)| {
+        Body::WaiverRevoked(WaiverRevoked {
+            converter,
+            waiver,
+            reason,
+        })
+    });
+    prop_oneof![promoted.boxed(), waived.boxed(), revoked.boxed()]
 }
 
 fn of_the_evidence() -> impl Strategy<Value = Body> {
@@ -684,6 +755,10 @@ fn is_made(body: &Body) -> bool {
         | Body::Reported(_)
         | Body::Annotated(_)
         | Body::ConverterRegistered(_)
+        | Body::ConverterEnvironment(_)
+        | Body::ConverterPromoted(_)
+        | Body::ConverterWaived(_)
+        | Body::WaiverRevoked(_)
         | Body::HoldPlaced(_)
         | Body::HoldReleased(_)
         | Body::PurgePlanned(_)

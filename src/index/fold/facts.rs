@@ -2,13 +2,15 @@
 
 use super::state::{Change, Fold};
 use crate::event::{
-    Archived, Body, ConfigChanged, Converted, ConverterRegistered, Event, HoldPlaced, Reported,
-    SubmitIntended, SubmitRejected,
+    Archived, Body, ConfigChanged, Converted, ConverterEnvironment, ConverterRegistered, Event,
+    HoldPlaced, Reported, SubmitIntended, SubmitRejected,
 };
 use crate::id::{EntryId, EventSeq, JobId};
 use crate::index::error::IndexError;
 use crate::index::overlay::{Overlay, QueuePlace, Queued, key_digest};
-use crate::index::rows::{self, ConverterRow, EntryRow, HoldRow, JobRow, QueuedRow, SubmissionRow};
+use crate::index::rows::{
+    self, ConverterRow, EntryRow, HoldRow, JobRow, PromotionsRow, QueuedRow, SubmissionRow,
+};
 use crate::index::tables::ENTRY_ID_MAX;
 use crate::index::view::View;
 use crate::time::Timestamp;
@@ -42,6 +44,20 @@ impl Overlay {
             Body::Annotated(body) => fold.annotated(event, body)?,
             Body::PurgedEntries(body) => fold.purged(event, body)?,
             Body::ConverterRegistered(body) => fold.registered(body)?,
+            Body::ConverterEnvironment(body) => fold.runs_on(event, body)?,
+            Body::ConverterPromoted(body) => fold.change_promotions(&body.converter, |row| {
+                row.promoted.push((event.seq, body.converter_id));
+            })?,
+            Body::ConverterWaived(body) => fold.change_promotions(&body.converter, |row| {
+                row.waivers.push((event.seq, None));
+            })?,
+            Body::WaiverRevoked(body) => fold.change_promotions(&body.converter, |row| {
+                for (waiver, revoked) in &mut row.waivers {
+                    if *waiver == body.waiver {
+                        revoked.get_or_insert(event.seq);
+                    }
+                }
+            })?,
             Body::ConfigChanged(body) => fold.configured(body),
             Body::HoldPlaced(body) => fold.held(event, body),
             Body::HoldReleased(body) => {
@@ -352,6 +368,35 @@ impl Fold<'_> {
         }
         let names = &mut self.top.small_mut().converter_names;
         names.insert(event.name.clone(), id);
+        Ok(())
+    }
+
+    /// Notes what a known converter runs on from now on.
+    fn runs_on(&mut self, event: &Event, body: &ConverterEnvironment) -> Result<(), IndexError> {
+        let id = body.converter_id;
+        let row = match self.top.small.converters.get(&id) {
+            Some(row) => Some(row.clone()),
+            None => self.below.converter_row(&id)?,
+        };
+        if let Some(mut row) = row {
+            row.environments.push((event.time, body.runs_on.clone()));
+            self.top.small_mut().converters.insert(id, row);
+        }
+        Ok(())
+    }
+
+    fn change_promotions(
+        &mut self,
+        converter: &str,
+        change: impl FnOnce(&mut PromotionsRow),
+    ) -> Result<(), IndexError> {
+        let mut row = match self.top.small.promotions.get(converter) {
+            Some(row) => row.clone(),
+            None => self.below.promotions_of(converter)?,
+        };
+        change(&mut row);
+        let promotions = &mut self.top.small_mut().promotions;
+        promotions.insert(converter.to_owned(), row);
         Ok(())
     }
 

@@ -55,7 +55,8 @@ impl<'a> EntryMatcher<'a> {
     /// Returns whether the entry has the converter and file name, and has or ever had the labels.
     pub(crate) fn ever_matched(&self, entry: &Entry) -> bool {
         let labelled = |label: &String| {
-            let once = (entry.notes.iter()).flat_map(|note| note.labels.iter().chain(&note.unlabels));
+            let once =
+                (entry.notes.iter()).flat_map(|note| note.labels.iter().chain(&note.unlabels));
             let mut ever = entry.labels.iter().chain(once);
             ever.any(|has| equals_folded(has, label))
         };

@@ -21,4 +21,4 @@ pub(super) use entry::{EntryHead, EntryRow, SubmissionRow, decode_head};
 pub(super) use group::{RowGroup, RowPacker, first_of, group_of};
 pub(crate) use personal::{ActorRow, DisclosureRow, DisclosureState};
 pub(super) use registry::{ConverterRow, JobRow};
-pub(crate) use registry::{HoldRow, RecordedJob};
+pub(crate) use registry::{HoldRow, PromotionsRow, RecordedJob};

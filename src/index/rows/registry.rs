@@ -1,5 +1,6 @@
-//! The rows of holds, converters and jobs.
+//! The rows of holds, converters, promotions and jobs.
 
+use crate::entry::Meta;
 use crate::event::{
     BundleFile, ConverterRegistered, EntryRanges, JobFinished, JobPriority, JobStarted, JobStop,
 };
@@ -38,6 +39,8 @@ pub(in crate::index) struct ConverterRow {
     mode: String,
     environment: String,
     bundle: Vec<BundleFile>,
+    /// What it ran on, each with the time since which it did.
+    pub(in crate::index) environments: Vec<(Timestamp, Meta)>,
 }
 
 impl From<&ConverterRegistered> for ConverterRow {
@@ -50,6 +53,7 @@ impl From<&ConverterRegistered> for ConverterRow {
             mode: event.mode.clone(),
             environment: event.environment.clone(),
             bundle: event.bundle.clone(),
+            environments: Vec::new(),
         }
     }
 }
@@ -65,6 +69,22 @@ impl From<ConverterRow> for ConverterRegistered {
             environment: row.environment,
             bundle: row.bundle,
         }
+    }
+}
+
+/// The promotions and waivers of a converter, as the events that say so.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct PromotionsRow {
+    /// Each promotion with the identity that it made current, the newest last.
+    pub(crate) promoted: Vec<(EventSeq, ConverterId)>,
+    /// Each waiver with the event that revoked it, if one did.
+    pub(crate) waivers: Vec<(EventSeq, Option<EventSeq>)>,
+}
+
+impl PromotionsRow {
+    /// Returns the identity that is current.
+    pub(crate) fn current(&self) -> Option<ConverterId> {
+        self.promoted.last().map(|(_, id)| *id)
     }
 }
 

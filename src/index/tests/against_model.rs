@@ -127,6 +127,11 @@ proptest! {
             let RecordedJob { selection_events, stopped, finished, .. } = job;
             prop_assert_eq!(&Job { selection_events, stopped, finished }, expected);
         }
+        prop_assert_eq!(view.promotions().expect("sound"), model.promotions.clone());
+        for id in model.bundles.keys() {
+            let known = model.environments.get(id).cloned().unwrap_or_default();
+            prop_assert_eq!(view.environments(id).expect("sound"), known);
+        }
         prop_assert_eq!(view.config("limit").expect("sound"), model.config.clone());
         prop_assert_eq!(view.converters().expect("sound").len(), model.bundles.len());
         prop_assert_eq!(view.converter_named("ict").expect("sound").is_some(), !model.bundles.is_empty());

@@ -6,11 +6,12 @@ use proptest::sample::select;
 
 use crate::entry::{Meta, Outcome, Retention, Unit};
 use crate::event::{
-    Annotated, Archived, BlobRef, Body, BundleFile, ConfigChanged, Converted, ConverterRegistered,
-    EntryRanges, HoldPlaced, HoldReleased, JobFinished, JobResumed, JobSelected, JobStarted,
-    JobStop, JobStopped, PartName, PurgedEntries, Reported, Source, SubmitIntended, SubmitRejected, Unknown,
+    Annotated, Archived, BlobRef, Body, BundleFile, ConfigChanged, Converted, ConverterEnvironment,
+    ConverterPromoted, ConverterRegistered, ConverterWaived, EntryRanges, Grounds, HoldPlaced,
+    HoldReleased, JobFinished, JobResumed, JobSelected, JobStarted, JobStop, JobStopped, PartName,
+    PurgedEntries, Reported, Source, SubmitIntended, SubmitRejected, Unknown, WaiverRevoked,
 };
-use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId, PackId, Sha256};
+use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256};
 use crate::index::*;
 
 pub(super) const STORE: StoreId = StoreId::from_bytes([7; 16]);
@@ -267,6 +268,31 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
             }],
         })
     });
+    let environment = (0_u8..4, text(&["3.11", "3.12"])).prop_map(|(id, version)| {
+        Body::ConverterEnvironment(ConverterEnvironment {
+            converter_id: ConverterId::from_bytes([id; 32]),
+            runs_on: [("interpreter".to_owned(), version)].into(),
+        })
+    });
+    let promoted = (text(&["ict", "fct"]), 0_u8..3).prop_map(|(converter, id)| {
+        Body::ConverterPromoted(ConverterPromoted {
+            converter,
+            converter_id: ConverterId::from_bytes([id; 32]),
+            before: None,
+            grounds: Grounds::Person,
+            reason: "r".into(),
+            evidence: None,
+        })
+    });
+    let waived = text(&["ict", "fct"])
+        .prop_map(|converter| Body::ConverterWaived(ConverterWaived::new(converter, "r")));
+    let revoked = (text(&["ict", "fct"]), 1_u64..60).prop_map(|(converter, waiver)| {
+        Body::WaiverRevoked(WaiverRevoked {
+            converter,
+            waiver: EventSeq(waiver),
+            reason: "r".into(),
+        })
+    });
     let config = proptest::option::of(text(&["5", "6"])).prop_map(|new| {
         let (what, old) = ("limit".to_owned(), None);
         Body::ConfigChanged(ConfigChanged { what, old, new })
@@ -302,6 +328,7 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
     prop_oneof![
         4 => reported, 4 => annotated(), 4 => intended, 3 => rejected, 2 => purged, 1 => held, 1 => released, 1 => registered, 1 => config, 1 => job, 1 => finished,
         1 => selected, 1 => stopped, 1 => resumed,
+        1 => environment, 1 => promoted, 1 => waived, 1 => revoked,
         1 => unknown,
     ]
 }

@@ -14,6 +14,7 @@ use crate::event::{
     JobFinished, JobStop, PartName, PurgedEntries, Reported,
 };
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
+use crate::index::rows::PromotionsRow;
 use crate::index::text::fold;
 use crate::time::Timestamp;
 
@@ -33,6 +34,8 @@ pub(super) struct Model {
     pub(super) entries: BTreeMap<EntryId, Entry>,
     pub(super) keys: BTreeMap<String, EntryId>,
     pub(super) bundles: BTreeMap<ConverterId, Vec<BlobId>>,
+    pub(super) environments: BTreeMap<ConverterId, Vec<(Timestamp, Meta)>>,
+    pub(super) promotions: BTreeMap<String, PromotionsRow>,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) config: Option<String>,
     pub(super) holds: BTreeMap<String, Vec<(u64, EntryRanges)>>,
@@ -105,6 +108,28 @@ impl Model {
             Body::ConverterRegistered(body) => {
                 let files = body.bundle.iter().map(|file| file.blob.blake3).collect();
                 self.bundles.entry(body.converter_id).or_insert(files);
+            }
+            Body::ConverterEnvironment(body) => {
+                if self.bundles.contains_key(&body.converter_id) {
+                    let known = self.environments.entry(body.converter_id).or_default();
+                    known.push((event.time, body.runs_on.clone()));
+                }
+            }
+            Body::ConverterPromoted(body) => {
+                let row = self.promotions.entry(body.converter.clone()).or_default();
+                row.promoted.push((event.seq, body.converter_id));
+            }
+            Body::ConverterWaived(body) => {
+                let row = self.promotions.entry(body.converter.clone()).or_default();
+                row.waivers.push((event.seq, None));
+            }
+            Body::WaiverRevoked(body) => {
+                let row = self.promotions.entry(body.converter.clone()).or_default();
+                let waivers = row.waivers.iter_mut();
+                let mut named = waivers.filter(|(waiver, _)| *waiver == body.waiver);
+                if let Some((_, revoked @ None)) = named.next() {
+                    *revoked = Some(event.seq);
+                }
             }
             Body::ConfigChanged(body) => self.config = body.new.clone(),
             Body::HoldPlaced(body) => {

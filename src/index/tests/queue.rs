@@ -61,7 +61,10 @@ impl Queue {
     pub(super) fn intend(&mut self, event: &Event, body: &SubmitIntended, entries: &mut Entries) {
         let name = (body.entry, body.attempt.0, body.report);
         let purged = |entry: &Entry| {
-            let gone = entry.purged_parts.iter().filter_map(|gone| gone.part.through());
+            let gone = entry
+                .purged_parts
+                .iter()
+                .filter_map(|gone| gone.part.through());
             entry.purged_at.is_some() || gone.max().is_some_and(|last| body.attempt <= last)
         };
         if entries.get(&body.entry).is_some_and(purged) {

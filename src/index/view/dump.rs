@@ -61,6 +61,11 @@ impl View {
         }
         line(format!("{names:?} {config:?}"));
         line(format!("{:?} {:?}", self.converters()?, self.jobs()?));
+        line(format!("{:?}", self.promotions()?));
+        for converter in self.converters()? {
+            let id = converter.converter_id;
+            line(format!("{id:?} {:?}", self.environments(&id)?));
+        }
         line(format!("{holds:?} {:?}", self.pack_states()?));
         line(format!("{:?} {:?}", self.counters()?, self.losses()?));
         line(format!("{:?}", self.unreadable()?));
@@ -103,6 +108,7 @@ impl View {
         add(&mut out, "keys", &reader.keys);
         add(&mut out, "converters", &reader.converters);
         add(&mut out, "converter_names", &reader.converter_names);
+        add(&mut out, "promotions", &reader.promotions);
         add(&mut out, "jobs", &reader.jobs);
         add(&mut out, "config", &reader.config);
         add(&mut out, "counters", &reader.counters);

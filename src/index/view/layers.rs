@@ -1,6 +1,6 @@
 //! Overlays on top of the tables, and the entries, converters, jobs and holds in them.
 
-use crate::entry::Entry;
+use crate::entry::{Entry, Meta};
 use crate::event::ConverterRegistered;
 use crate::id::{ConverterId, EntryId, EventSeq, JobId};
 use crate::index::entries::RowGuard;
@@ -8,8 +8,11 @@ use crate::index::error::IndexError;
 use crate::index::overlay::{Counter, CounterKey, KeyDigest, Overlay, key_digest};
 use crate::index::postings::Bits;
 use crate::index::reader::Reader;
-use crate::index::rows::{self, ConverterRow, EntryRow, HoldRow, JobRow, RecordedJob, Totals};
+use crate::index::rows::{
+    self, ConverterRow, EntryRow, HoldRow, JobRow, PromotionsRow, RecordedJob, Totals,
+};
 use crate::index::tables::{self, Field, entry_at, locate};
+use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::Arc;
@@ -229,13 +232,51 @@ impl View {
         &self,
         id: &ConverterId,
     ) -> Result<Option<ConverterRegistered>, IndexError> {
+        Ok(self.converter_row(id)?.map(Into::into))
+    }
+
+    pub(in crate::index) fn converter_row(
+        &self,
+        id: &ConverterId,
+    ) -> Result<Option<ConverterRow>, IndexError> {
         if let Some(row) = self.layered(|layer| layer.small.converters.get(id)) {
-            return Ok(Some(row.into()));
+            return Ok(Some(row));
         }
         let stored = self.reader.converters.get(id.as_bytes())?;
-        stored
-            .map(|row| Ok(rows::decode::<ConverterRow>(row.value())?.into()))
-            .transpose()
+        stored.map(|row| rows::decode(row.value())).transpose()
+    }
+
+    /// Returns what a converter ran on, each with the time since which it did, the oldest first.
+    pub(crate) fn environments(
+        &self,
+        id: &ConverterId,
+    ) -> Result<Vec<(Timestamp, Meta)>, IndexError> {
+        let row = self.converter_row(id)?;
+        Ok(row.map_or_else(Vec::new, |row| row.environments))
+    }
+
+    /// Returns the promotions and waivers of a converter.
+    pub(crate) fn promotions_of(&self, converter: &str) -> Result<PromotionsRow, IndexError> {
+        if let Some(row) = self.layered(|layer| layer.small.promotions.get(converter)) {
+            return Ok(row);
+        }
+        match self.reader.promotions.get(converter)? {
+            Some(row) => rows::decode(row.value()),
+            None => Ok(PromotionsRow::default()),
+        }
+    }
+
+    /// Returns the promotions and waivers of every converter that has any, by name.
+    pub(crate) fn promotions(&self) -> Result<BTreeMap<String, PromotionsRow>, IndexError> {
+        let mut all = BTreeMap::new();
+        for stored in self.reader.promotions.range::<&str>(..)? {
+            let (name, row) = stored?;
+            all.insert(name.value().to_owned(), rows::decode(row.value())?);
+        }
+        for layer in self.layers.iter().rev() {
+            all.extend(layer.small.promotions.clone());
+        }
+        Ok(all)
     }
 
     /// Returns the converter that was last registered under a name.

@@ -40,6 +40,7 @@ pub(in crate::index) fn begin(db: &Database, store: StoreId) -> Result<(), Index
     txn.open_table(tables::KEYS)?;
     txn.open_table(tables::CONVERTERS)?;
     txn.open_table(tables::CONVERTER_NAMES)?;
+    txn.open_table(tables::PROMOTIONS)?;
     txn.open_table(tables::JOBS)?;
     txn.open_table(tables::CONFIG)?;
     txn.open_table(tables::HOLDS)?;
@@ -293,6 +294,10 @@ fn write_small(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexErr
     let mut names = txn.open_table(tables::CONVERTER_NAMES)?;
     for (name, id) in &small.converter_names {
         names.insert(name.as_str(), id.as_bytes())?;
+    }
+    let mut promotions = txn.open_table(tables::PROMOTIONS)?;
+    for (name, row) in &small.promotions {
+        promotions.insert(name.as_str(), rows::encode(row).as_slice())?;
     }
     let mut jobs = txn.open_table(tables::JOBS)?;
     for (id, row) in &small.jobs {

@@ -29,6 +29,7 @@ macro_rules! each_table {
         $each(&$reader.keys, tables::KEYS $(, $more)*)?;
         $each(&$reader.converters, tables::CONVERTERS $(, $more)*)?;
         $each(&$reader.converter_names, tables::CONVERTER_NAMES $(, $more)*)?;
+        $each(&$reader.promotions, tables::PROMOTIONS $(, $more)*)?;
         $each(&$reader.jobs, tables::JOBS $(, $more)*)?;
         $each(&$reader.config, tables::CONFIG $(, $more)*)?;
         $each(&$reader.counters, tables::COUNTERS $(, $more)*)?;

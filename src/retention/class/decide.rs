@@ -90,7 +90,11 @@ pub(crate) fn due_parts(class: &Class, entry: &Entry) -> Vec<PartDue> {
     let mut parts = Vec::new();
     let keeps = class.keep;
     let named = |name: &str, keep: Keep| {
-        let which = if keeps.sources == keeps.reports { "" } else { name };
+        let which = if keeps.sources == keeps.reports {
+            ""
+        } else {
+            name
+        };
         format!("keep {which}{keep}{}", class.counting())
     };
     if entry.has_source() {
@@ -167,7 +171,9 @@ pub(crate) fn taken(class: &Class, entry: &Entry, now: Timestamp) -> (Vec<Taken>
         return (vec![Taken { part, rule }], None);
     }
     let mut takes: Vec<Taken> = whole.iter().copied().filter(over).map(take).collect();
-    let reports_go = takes.iter().any(|taken| matches!(taken.part, Part::Reports { .. }));
+    let reports_go = takes
+        .iter()
+        .any(|taken| matches!(taken.part, Part::Reports { .. }));
     if !reports_go {
         let superseded = parts.iter().filter(|part| !content(part));
         takes.extend(superseded.take_while(over).last().map(take));

@@ -48,14 +48,29 @@ mod tests {
 
     #[test]
     fn a_period_survives_being_printed_and_read() {
-        for text in ["90d", "2y", "1y6mo", "18y", "1y6mo10d", "forever", "recorded"] {
+        for text in [
+            "90d", "2y", "1y6mo", "18y", "1y6mo10d", "forever", "recorded",
+        ] {
             let keep: Keep = text.parse().expect(text);
             assert_eq!(keep.to_string(), text);
         }
         assert_eq!("2 weeks".parse(), Ok(Period::days(14)));
-        assert_eq!("18mo".parse::<Period>().expect("valid").to_string(), "1y6mo");
+        assert_eq!(
+            "18mo".parse::<Period>().expect("valid").to_string(),
+            "1y6mo"
+        );
         // `m` may be minutes, and "1.5y" a year and five.
-        for wrong in ["", "0d", "90", "6m", "1.5y", "-1d", "99999999999d", "d", "4294967295y"] {
+        for wrong in [
+            "",
+            "0d",
+            "90",
+            "6m",
+            "1.5y",
+            "-1d",
+            "99999999999d",
+            "d",
+            "4294967295y",
+        ] {
             assert!(wrong.parse::<Keep>().is_err(), "{wrong}");
         }
     }

@@ -30,7 +30,10 @@ fn covers(wide: &Filter, narrow: &Filter) -> bool {
     any(&wide.converter, &narrow.converter)
         && (wide.status.is_empty()
             || (!narrow.status.is_empty()
-                && narrow.status.iter().all(|status| wide.status.contains(status))))
+                && narrow
+                    .status
+                    .iter()
+                    .all(|status| wide.status.contains(status))))
         && one(&wide.serial, &narrow.serial)
         && one(&wide.part, &narrow.part)
         && one(&wide.station, &narrow.station)
