@@ -25,7 +25,11 @@ mod running;
 mod sandbox;
 mod scratch;
 
-pub use compare::{Change, Difference, Verdict, compare, compare_reports};
+pub use compare::{
+    Change, ChangeInContext, CompareRules, Difference, Focus, Generated, Judgement, Level,
+    ParsePatternError, ParseToleranceError, PathPattern, RuleBook, RuleError, Run, Sibling,
+    Tolerance, Verdict, compare, compare_in_context, compare_reports, compare_with, judge,
+};
 pub use converter::{
     Arguments, Bounds, Companions, Converter, MASK, MissingSecret, Mode, Network, ParseRunAsError,
     RunAs, Sandbox, Takes,

@@ -1,5 +1,6 @@
 //! Facts about jobs of reprocessing.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -38,6 +39,10 @@ pub struct JobStarted {
     /// How urgent it is among the jobs of one process.
     #[serde(default, skip_serializing_if = "JobPriority::is_default")]
     pub priority: JobPriority,
+    /// The rules by which reports are compared, for converters that have any. `None` in jobs of
+    /// versions that knew no rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compare: Option<Vec<JudgedBy>>,
 }
 
 /// How urgent a job is, from 1 (first) to 10 (last). A new job has 5.
@@ -84,6 +89,55 @@ impl FromStr for JobPriority {
     }
 }
 
+/// The rules by which the reports of one converter are compared.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct JudgedBy {
+    /// The converter; empty for all that are not named.
+    pub converter: String,
+    /// True if also differences that every run makes count.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub strict: bool,
+    /// Places whose differences do not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
+    /// By how much numbers may differ, by place.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tolerance: BTreeMap<String, String>,
+    /// The member that tells the items of a list apart, by the place of the list.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<String, String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+setters! { JudgedBy {
+    /// Sets whether also differences that every run makes count.
+    strict: [bool];
+    /// Sets the places whose differences do not count.
+    ignore: [Vec<String>];
+    /// Sets by how much numbers may differ, by place.
+    tolerance: [BTreeMap<String, String>];
+    /// Sets the member that tells the items of a list apart, by the place of the list.
+    keys: [BTreeMap<String, String>];
+} }
+
+impl JudgedBy {
+    /// Returns the rules of a converter that has none.
+    pub fn new(converter: impl Into<String>) -> Self {
+        Self {
+            converter: converter.into(),
+            ..Self::default()
+        }
+    }
+}
+
 setters! { JobStarted {
     /// Sets the selection, as it was asked for.
     selection: into [String];
@@ -101,6 +155,8 @@ setters! { JobStarted {
     retry_of: opt [JobId];
     /// Sets how urgent it is.
     priority: [JobPriority];
+    /// Sets the rules by which reports are compared.
+    compare: opt [Vec<JudgedBy>];
 } }
 
 impl JobStarted {
@@ -117,6 +173,7 @@ impl JobStarted {
             on_error: None,
             retry_of: None,
             priority: JobPriority::default(),
+            compare: None,
         }
     }
 }

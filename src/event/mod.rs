@@ -31,6 +31,7 @@ pub use evidence::{
 };
 pub use job::{
     JobError, JobFinished, JobPriority, JobResumed, JobSelected, JobStarted, JobStop, JobStopped,
+    JudgedBy,
 };
 pub use personal::{ActorNamed, Erased, NotPersonal, PersonalField, PrivacyDeclared, Sealed};
 pub(crate) use personal::{digest_of, digest_text};

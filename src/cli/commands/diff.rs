@@ -6,7 +6,7 @@ use crate::archive::{Access, Archive};
 use crate::cli::content::{no_entry, refuse_purged};
 use crate::cli::render::{counted, differences, escape};
 use crate::cli::run::{Context, Exit, Failure};
-use crate::convert::{Change, Verdict, compare_reports};
+use crate::convert::{Change, CompareRules, Verdict, compare_reports};
 use crate::entry::{Attempt, Entry, Outcome};
 use crate::id::{AttemptNo, EntryId};
 use crate::{Error, ErrorKind};
@@ -53,7 +53,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     refuse_purged(&entry, &context.zone())?;
     let (old, new) = pair(&entry, &args)?;
     let reports = |attempt| reports_of(&archive, attempt);
-    let difference = compare_reports(&reports(old)?, &reports(new)?);
+    let difference = compare_reports(&CompareRules::default(), &reports(old)?, &reports(new)?);
     let verdict = Verdict::of(old.status, new.status, !difference.is_empty());
     if context.json() {
         context.print_json(&Compared {

@@ -283,11 +283,7 @@ mod tests {
 
     fn change(path: &str, old: Option<Value>, new: Option<Value>) -> Change {
         let exact = |value: Value| Json::parse(value.to_string().as_bytes()).expect("JSON");
-        Change {
-            path: path.to_owned(),
-            old: old.map(exact),
-            new: new.map(exact),
-        }
+        Change::new(path, old.map(exact), new.map(exact))
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::arguments::Arguments;
 use super::bounds::Bounds;
 use super::companions::Companions;
+use crate::convert::compare::CompareRules;
 use crate::entry::ParseWordError;
 use crate::setters::setters;
 
@@ -46,6 +47,8 @@ pub struct Converter {
     pub arguments: Arguments,
     /// Describes what the converter runs on; `None` asks the program for its `--version`.
     pub environment: Option<String>,
+    /// What counts when its reports are compared. The rules are no part of its identity.
+    pub compare: CompareRules,
 }
 
 impl Converter {
@@ -67,6 +70,7 @@ impl Converter {
             bounds: Bounds::default(),
             arguments: Arguments::default(),
             environment: None,
+            compare: CompareRules::default(),
         }
     }
 
@@ -89,6 +93,8 @@ setters! { Converter {
     bounds: [Bounds];
     /// Sets the values that the converter is given besides the source.
     arguments: [Arguments];
+    /// Sets how its reports are compared.
+    compare: [CompareRules];
     /// Sets what the converter runs on.
     environment: some [String];
 } }

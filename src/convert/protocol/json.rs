@@ -150,6 +150,11 @@ impl fmt::Display for Json {
 pub struct Text(Vec<u8>);
 
 impl Text {
+    /// Creates a text of characters.
+    pub fn of(words: &str) -> Self {
+        Self(words.as_bytes().to_vec())
+    }
+
     /// Returns the text for display; what is no character becomes U+FFFD.
     pub fn words(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)

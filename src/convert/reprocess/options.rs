@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::convert::compare::RuleBook;
 use crate::event::{JobPriority, JobStarted};
 use crate::id::JobId;
 use crate::setters::setters;
@@ -157,6 +158,8 @@ pub struct Reprocess {
     pub priority: JobPriority,
     /// What is recorded when it is cancelled.
     pub on_cancel: OnCancel,
+    /// What counts as a difference. A job that is resumed keeps the rules it recorded.
+    pub rules: RuleBook,
     /// The folder in which temporary folders are created.
     pub scratch: PathBuf,
 }
@@ -177,6 +180,7 @@ impl Default for Reprocess {
             retry_of: None,
             priority: JobPriority::default(),
             on_cancel: OnCancel::RecordEnd,
+            rules: RuleBook::default(),
             scratch: std::env::temp_dir(),
         }
     }
@@ -209,6 +213,8 @@ setters! { Reprocess {
     priority: [JobPriority];
     /// Sets what is recorded when it is cancelled.
     on_cancel: [OnCancel];
+    /// Sets what counts as a difference.
+    rules: [RuleBook];
     /// Sets the folder in which temporary folders are created.
     scratch: into [PathBuf];
 } }
@@ -227,6 +233,7 @@ impl Reprocess {
             on_error: Some(self.on_error.word().to_owned()),
             retry_of: self.retry_of,
             priority: self.priority,
+            compare: Some(self.rules.recorded()),
         }
     }
 
@@ -252,7 +259,12 @@ impl Reprocess {
         let known = [Resend::None, Resend::Changed, Resend::All];
         let known = known.into_iter().find(|known| known.word() == submit);
         let resend = known.ok_or_else(|| unknown("what is sent", submit))?;
+        let rules = match &job.compare {
+            Some(recorded) => RuleBook::of_recorded(recorded)?,
+            None => RuleBook::default(),
+        };
         Ok(Self {
+            rules,
             which: Which::of_word(&job.converter_version),
             params,
             on_error,

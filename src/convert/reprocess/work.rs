@@ -8,10 +8,10 @@ use super::options::{Reprocess, Resend};
 use super::runners::{RunnerKey, Runners};
 use super::step::StepOutcome;
 use crate::archive::{Archive, JobRun, Turn};
-use crate::convert::compare::{Change, Difference, Verdict, compare_reports, compare_units};
+use crate::convert::compare::{CompareRules, Judgement, Run, Verdict, judge};
 use crate::convert::converter::Converter;
 use crate::convert::process::{Cancel, STDOUT_BYTES_MAX};
-use crate::convert::protocol::{Conversion, Json};
+use crate::convert::protocol::Conversion;
 use crate::convert::running::{Session, Terms, record, run_over};
 use crate::entry::{Attempt, Entry, Outcome};
 use crate::id::{EntryId, JobId};
@@ -118,9 +118,10 @@ impl Work<'_> {
                 .iter()
                 .position(|tried| tried.job == Some(job))
         {
+            let judged = self.judge_earlier(&entry.attempts[..=earlier]);
             return over(StepOutcome::Earlier {
                 outcome: entry.attempts[earlier].status,
-                verdict: self.judge_earlier(&entry.attempts[..=earlier]),
+                verdict: judged.map(|judged| judged.verdict),
             });
         }
         let chosen = self.choose(&entry)?;
@@ -154,7 +155,11 @@ impl Work<'_> {
             session,
             conversion,
         } = converted;
-        let (verdict, difference) = self.judge(&entry, &conversion);
+        let rules = self.rules_of(&chosen.runner.converter().name);
+        let judged = self.judge(rules, &entry, &conversion);
+        let (verdict, difference) = judged.map_or_else(Default::default, |judged| {
+            (Some(judged.verdict), judged.difference)
+        });
         let (outcome, error) = (conversion.outcome, conversion.error.clone());
         let mut queued = 0;
         let mut attempt = None;
@@ -218,34 +223,34 @@ impl Work<'_> {
         }
     }
 
-    fn judge(&self, entry: &Entry, now: &Conversion) -> (Option<Verdict>, Difference) {
-        let Some(before) = entry.attempts.last() else {
-            return (None, Difference::default());
+    /// Returns the rules that say what counts in reports of a converter.
+    fn rules_of(&self, converter: &str) -> &CompareRules {
+        self.options.rules.of_converter(converter)
+    }
+
+    /// Judges a conversion by the attempt before. `None` when there was none.
+    fn judge(&self, rules: &CompareRules, entry: &Entry, now: &Conversion) -> Option<Judgement> {
+        let before = entry.attempts.last()?;
+        // The entry's unit merges what all attempts found out. A fix may change nothing but the
+        // unit.
+        let mut unit = entry.unit.clone();
+        entry.unit_given.merge(&mut unit, &now.unit);
+        let reports = if before.status == now.outcome {
+            self.reports_of(before)
+        } else {
+            Ok(Vec::new())
         };
-        let mut difference = Difference::default();
-        if before.status == now.outcome {
-            difference = match self.reports_of(before) {
-                Ok(reports) => compare_reports(&reports, &now.reports),
-                // The attempt is recorded nevertheless: a lost report is a reason to convert again.
-                Err(error) => Difference {
-                    changes: vec![Change {
-                        path: String::new(),
-                        old: Some(Json::text(format!("unreadable: {error}"))),
-                        new: None,
-                    }],
-                    ..Difference::default()
-                },
-            };
-        }
-        if before.status == Outcome::Success && now.outcome == Outcome::Success {
-            // The entry's unit merges what all attempts found out. A fix may change nothing but the
-            // unit.
-            let mut unit = entry.unit.clone();
-            entry.unit_given.merge(&mut unit, &now.unit);
-            difference.changes.extend(compare_units(&entry.unit, &unit));
-        }
-        let verdict = Verdict::of(before.status, now.outcome, !difference.is_empty());
-        (Some(verdict), difference)
+        let run = |outcome, reports, unit| Run {
+            outcome,
+            reports,
+            unit: Some(unit),
+        };
+        let now = run(now.outcome, &now.reports, &unit);
+        Some(match reports {
+            Ok(reports) => judge(rules, run(before.status, &reports, &entry.unit), now),
+            // The attempt is recorded nevertheless: a lost report is a reason to convert again.
+            Err(error) => Judgement::unreadable(before.status, now.outcome, &error.to_string()),
+        })
     }
 
     /// Compares the last of some attempts, which an earlier run of the job made, with the one
@@ -253,14 +258,27 @@ impl Work<'_> {
     ///
     /// What the attempts found out about the unit is not on record for each of them, so only
     /// outcomes and reports are compared.
-    fn judge_earlier(&self, attempts: &[Attempt]) -> Option<Verdict> {
+    fn judge_earlier(&self, attempts: &[Attempt]) -> Option<Judgement> {
         let [.., before, now] = attempts else {
             return None;
         };
-        let reports = self.reports_of(before).ok().zip(self.reports_of(now).ok());
-        let differs = before.status != now.status
-            || reports.is_none_or(|(before, now)| !compare_reports(&before, &now).is_empty());
-        Some(Verdict::of(before.status, now.status, differs))
+        let rules = self.rules_of(&now.converter);
+        let reports = self
+            .reports_of(before)
+            .and_then(|old| Ok((old, self.reports_of(now)?)));
+        let (old, new) = match reports {
+            Ok(reports) => reports,
+            Err(error) => {
+                let why = error.to_string();
+                return Some(Judgement::unreadable(before.status, now.status, &why));
+            }
+        };
+        let run = |attempt: &Attempt, reports| Run {
+            outcome: attempt.status,
+            reports,
+            unit: None,
+        };
+        Some(judge(rules, run(before, &old), run(now, &new)))
     }
 
     fn reports_of(&self, attempt: &Attempt) -> Result<Vec<Vec<u8>>> {

@@ -143,6 +143,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
 
     use super::*;
+    use crate::convert::CompareRules;
     use crate::convert::{Arguments, Bounds, Mode, Takes};
 
     fn judged(code: i32, stderr: &str) -> Died {
@@ -198,6 +199,7 @@ mod tests {
                 bounds: Bounds::default(),
                 arguments: Arguments::default(),
                 environment: None,
+                compare: CompareRules::default(),
             };
             missing_program(&converter)
         };

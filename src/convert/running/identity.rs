@@ -268,6 +268,7 @@ mod tests {
     //! Checks that a changed converter gets a new identity although its claimed version stays.
 
     use super::*;
+    use crate::convert::CompareRules;
     use crate::convert::{Arguments, Mode, Takes};
 
     fn converter(dir: &Path) -> Converter {
@@ -282,6 +283,7 @@ mod tests {
             bounds: Bounds::default(),
             arguments: Arguments::default(),
             environment: Some("Python 3.12.1".into()),
+            compare: CompareRules::default(),
         }
     }
 

@@ -15,6 +15,7 @@ use super::request::Request;
 use super::session::{Session, unusable};
 use super::worker::{seconds, too_much_output};
 use crate::archive::Archive;
+use crate::convert::compare::CompareRules;
 use crate::convert::converter::{
     Arguments, Bounds, Converter, Mode, Revealed, Sandbox, program, read_mode,
 };
@@ -106,6 +107,7 @@ impl Runner {
             bounds,
             arguments,
             environment: None,
+            compare: CompareRules::default(),
         };
         Self::over(converter, workers, scratch_root, Some(files))
     }
@@ -458,6 +460,7 @@ mod tests {
             bounds: Bounds::default(),
             arguments: Arguments::default(),
             environment: Some(String::new()),
+            compare: CompareRules::default(),
         }
     }
 

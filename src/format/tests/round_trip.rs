@@ -11,10 +11,11 @@ use crate::event::{
     Compacted, ConfigChanged, ContentsCount, ContinuedFrom, Converted, ConverterEnvironment,
     ConverterPromoted, ConverterRegistered, ConverterWaived, Counts, EntryRanges, Erased, Event,
     Exported, GateEvidence, Grounds, HoldPlaced, HoldReleased, JobError, JobFinished, JobPriority,
-    JobResumed, JobSelected, JobStarted, JobStop, JobStopped, KeyCreated, KeyLost, KeyRotated,
-    Lost, PartName, PersonalField, PrivacyDeclared, PurgePlanned, PurgeRefused, PurgedEntries,
-    Recovered, Repaired, RepairedFile, Reported, Reviewed, Scope, Sealed, Source, StoreContinued,
-    StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown, Verified, WaiverRevoked,
+    JobResumed, JobSelected, JobStarted, JobStop, JobStopped, JudgedBy, KeyCreated, KeyLost,
+    KeyRotated, Lost, PartName, PersonalField, PrivacyDeclared, PurgePlanned, PurgeRefused,
+    PurgedEntries, Recovered, Repaired, RepairedFile, Reported, Reviewed, Scope, Sealed, Source,
+    StoreContinued, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown, Verified,
+    WaiverRevoked,
 };
 use crate::format::disclosure;
 use crate::format::leaf::{LeafError, decode, encode};
@@ -447,10 +448,20 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
         },
     );
     let priority = (1..=10_u8).prop_map(|n| JobPriority::new(n).expect("in range"));
-    let asked = (of(text()), of(text()), of(number()), priority);
+    let texts = || btree_map(text(), text(), 0..3);
+    let rules = (text(), any::<bool>(), vec(text(), 0..3), texts(), texts());
+    let rules = rules.prop_map(|(converter, strict, ignore, tolerance, keys)| {
+        JudgedBy::new(converter)
+            .strict(strict)
+            .ignore(ignore)
+            .tolerance(tolerance)
+            .keys(keys)
+    });
+    let rules = (priority, of(vec(rules, 0..3)));
+    let asked = (of(text()), of(text()), of(number()), rules);
     let started = (text(), text(), text(), text(), number(), of(text()), asked).prop_map(
         |(kind, selection, converter_version, params, total, reason, asked)| {
-            let (submit, on_error, retry_of, priority) = asked;
+            let (submit, on_error, retry_of, (priority, compare)) = asked;
             Body::JobStarted(JobStarted {
                 kind,
                 selection,
@@ -462,6 +473,7 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
                 on_error,
                 retry_of: retry_of.map(JobId),
                 priority,
+                compare,
             })
         },
     );

@@ -9,7 +9,9 @@ use super::read::Reader;
 use super::schema::Value;
 use super::scope::{Scope, archive_settings, bounds};
 use super::settings::{ConverterConfig, Links, Retry, Writers};
-use crate::convert::{Arguments, Companions, Converter, Mode, PostAction, Takes, is_bundle_name};
+use crate::convert::{
+    Arguments, Companions, CompareRules, Converter, Mode, PostAction, Takes, is_bundle_name,
+};
 
 /// The section of one converter, with its position in the file.
 struct Section<'a> {
@@ -50,6 +52,7 @@ impl Reader<'_> {
         });
         let companions = self.companions(&section, &names, complete_marker.is_some());
         let submit = self.submit(&section);
+        let compare = self.compare(&section);
         let (bounds, wrong) = bounds(scope);
         for (key, why) in wrong {
             self.wrong(&section, key, why);
@@ -74,6 +77,7 @@ impl Reader<'_> {
                     scope.texts("secret_arguments"),
                 ),
                 environment: scope.optional_text("environment"),
+                compare,
                 name: name.clone(),
             },
             watch_folder: scope.folder("watch_folder"),
@@ -192,6 +196,26 @@ impl Reader<'_> {
             }
         }
         companions
+    }
+
+    /// Reads what counts when reports are compared. Each rule that cannot be used is a problem.
+    fn compare(&mut self, section: &Section<'_>) -> CompareRules {
+        let scope = section.scope;
+        let rules = CompareRules::parse(
+            &scope.texts("compare.ignore"),
+            &scope.text_map("compare.tolerance"),
+            &scope.text_map("compare.keys"),
+        );
+        rules.unwrap_or_else(|wrong| {
+            for rule in wrong {
+                self.wrong(
+                    section,
+                    &format!("compare.{}", rule.key),
+                    format!("compare.{rule}"),
+                );
+            }
+            CompareRules::default()
+        })
     }
 
     fn submit(&mut self, section: &Section<'_>) -> Option<Submit> {

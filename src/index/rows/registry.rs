@@ -3,9 +3,12 @@
 use crate::entry::Meta;
 use crate::event::{
     BundleFile, ConverterRegistered, EntryRanges, JobFinished, JobPriority, JobStarted, JobStop,
+    JudgedBy,
 };
 use crate::id::{ConverterId, EntryId, EventSeq, JobId};
 use crate::time::Timestamp;
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A hold. Each event that places it adds entries to it.
@@ -101,11 +104,44 @@ pub(in crate::index) struct JobRow {
     on_error: Option<String>,
     retry_of: Option<JobId>,
     priority: JobPriority,
+    compare: Option<Vec<JudgedByRow>>,
     pub(in crate::index) selection_events: Vec<EventSeq>,
     pub(in crate::index) stopped: Option<JobStop>,
     /// How the job ended. Every field of [`JobFinished`] is always written, so it needs no row
     /// form.
     pub(in crate::index) finished: Option<JobFinished>,
+}
+
+/// The rules by which the reports of one converter are compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::index) struct JudgedByRow {
+    converter: String,
+    strict: bool,
+    ignore: Vec<String>,
+    tolerance: BTreeMap<String, String>,
+    keys: BTreeMap<String, String>,
+}
+
+impl From<&JudgedBy> for JudgedByRow {
+    fn from(rules: &JudgedBy) -> Self {
+        Self {
+            converter: rules.converter.clone(),
+            strict: rules.strict,
+            ignore: rules.ignore.clone(),
+            tolerance: rules.tolerance.clone(),
+            keys: rules.keys.clone(),
+        }
+    }
+}
+
+impl From<JudgedByRow> for JudgedBy {
+    fn from(row: JudgedByRow) -> Self {
+        Self::new(row.converter)
+            .strict(row.strict)
+            .ignore(row.ignore)
+            .tolerance(row.tolerance)
+            .keys(row.keys)
+    }
 }
 
 /// What the log says of a reprocess job.
@@ -133,6 +169,10 @@ impl From<&JobStarted> for JobRow {
             on_error: event.on_error.clone(),
             retry_of: event.retry_of,
             priority: event.priority,
+            compare: event
+                .compare
+                .as_ref()
+                .map(|rules| rules.iter().map(JudgedByRow::from).collect()),
             selection_events: Vec::new(),
             stopped: None,
             finished: None,
@@ -153,6 +193,9 @@ impl From<JobRow> for RecordedJob {
             on_error: row.on_error,
             retry_of: row.retry_of,
             priority: row.priority,
+            compare: row
+                .compare
+                .map(|rules| rules.into_iter().map(JudgedBy::from).collect()),
         };
         Self {
             started,

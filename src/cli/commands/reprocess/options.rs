@@ -1,7 +1,7 @@
 //! Translates the arguments into the library's options: converters, their parameters, endpoints.
 
 use super::arguments::{Args, OnErrorArg, ParamsArg, Speed, Submit};
-use crate::convert::{OnError, Params, Reprocess, Resend, Which};
+use crate::convert::{OnError, Params, Reprocess, Resend, RuleBook, Which};
 use crate::event::JobStarted;
 use crate::host::Config;
 use crate::{Error, ErrorKind};
@@ -43,8 +43,15 @@ fn plain(speed: &Speed, config: Option<&Config>) -> Reprocess {
         rate: speed.rate.map(|rate| rate.0),
         endpoints: config.map(Config::endpoints).unwrap_or_default(),
         priority: speed.priority.unwrap_or_default(),
+        rules: configured_rules(config),
         ..Reprocess::default()
     }
+}
+
+/// Returns the rules of the configured converters.
+pub(super) fn configured_rules(config: Option<&Config>) -> RuleBook {
+    let configured = config.iter().flat_map(|config| &config.converters);
+    RuleBook::of(configured.map(|config| &config.converter))
 }
 
 pub(super) fn options(args: &Args, config: Option<&Config>) -> Result<Reprocess, Error> {
