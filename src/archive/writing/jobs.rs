@@ -128,7 +128,12 @@ impl Archive {
     /// `NotFound` if there is no such job. `Refused` if it has ended, or does not run and is to
     /// pause.
     pub fn stop_job(&self, id: JobId, how: JobStop) -> Result<()> {
-        let cannot = match (self.existing_job(id)?.state(), how) {
+        let job = self.existing_job(id)?;
+        let cannot = match (job.state(), how) {
+            // It finishes the entries that it is working on, and is not to go on after that.
+            (JobState::Running, _) if job.stopped == Some(JobStop::Cancelled) => {
+                Some("is being cancelled")
+            }
             (JobState::Finished | JobState::Cancelled, _) => Some("has ended"),
             (JobState::Paused | JobState::Interrupted, JobStop::Paused) => Some("does not run"),
             _ => None,
@@ -272,5 +277,26 @@ mod tests {
         let lines = events.map(|leaf| leaf.expect("whole").line);
         let resumed = lines.filter(|line| line.contains("annals.job.resumed.v1"));
         assert_eq!(resumed.count(), 1);
+    }
+
+    /// A job was cancelled, then paused while it finished its last entries, and could be resumed.
+    #[test]
+    fn a_cancelled_job__is_not_made_a_paused_one() {
+        let disk = Arc::new(SimDisk::new());
+        let archive = Archive::create_on(disk, Options::default()).expect("a store");
+        let run = archive.start_job(JobStarted::new("reprocess", 1), &[EntryId(7)]);
+        let run = run.expect("started");
+        archive
+            .stop_job(run.job(), JobStop::Paused)
+            .expect("it runs");
+        archive
+            .stop_job(run.job(), JobStop::Cancelled)
+            .expect("it still runs");
+        let refused = archive.stop_job(run.job(), JobStop::Paused);
+        assert_eq!(refused.expect_err("cancelled").kind(), ErrorKind::Refused);
+        let job = run.job();
+        drop(run);
+        let state = archive.existing_job(job).expect("on record").state();
+        assert_eq!(state, JobState::Cancelled);
     }
 }
