@@ -13,8 +13,12 @@ use std::{
 #[cfg(unix)]
 use rustix::io::Errno;
 
+use crate::id::{BlobId, EntryId};
+
 /// The beginning of every folder's name; 32 hexadecimal digits follow.
 const PREFIX: &str = "annals-";
+/// Number of folders of one slot that are tried before a random name is used.
+const SLOTS_MAX: u32 = 64;
 /// Minimum age of an abandoned folder. A folder that was just created may not be locked yet.
 const ABANDONED_AFTER: Duration = Duration::from_secs(600);
 
@@ -40,11 +44,29 @@ impl Scratch {
         })
     }
 
-    /// Creates a folder with a random name in another temporary folder, whose lock marks both as in
-    /// use.
-    pub(crate) fn within(outer: &Path) -> io::Result<Self> {
-        let path = unused(outer)?;
-        make_private(&path)?;
+    /// Creates the folder of a slot below `root`. Its name is the same each time, unless another
+    /// process or thread is using that folder.
+    pub(crate) fn of_slot(root: &Path, slot: Slot<'_>) -> io::Result<Self> {
+        let Some(path) = slot.create(root, |path| replace_abandoned(path))? else {
+            return Self::new(root);
+        };
+        let in_use = lock(&path);
+        Ok(Self {
+            path,
+            _in_use: in_use,
+        })
+    }
+
+    /// Creates the folder of a slot in another temporary folder, whose lock marks both as in use.
+    pub(crate) fn of_slot_within(outer: &Path, slot: Slot<'_>) -> io::Result<Self> {
+        let path = match slot.create(outer, |_| Ok(false))? {
+            Some(path) => path,
+            None => {
+                let path = unused(outer)?;
+                make_private(&path)?;
+                path
+            }
+        };
         Ok(Self {
             path,
             _in_use: None,
@@ -53,6 +75,71 @@ impl Scratch {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// What a temporary folder is for. Its name is computed from this.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slot<'a> {
+    /// The name of the converter.
+    pub(crate) converter: &'a str,
+    /// The entry that is converted. Without one, all sources of a converter share a slot.
+    pub(crate) entry: Option<EntryId>,
+}
+
+impl Slot<'_> {
+    /// Creates the first folder of this slot that nobody uses. `replace` is called for one that
+    /// exists, and returns true if it made it anew.
+    ///
+    /// Returns `None` when all are in use. Creating never follows a link that somebody put there.
+    fn create(
+        self,
+        root: &Path,
+        replace: impl Fn(&Path) -> io::Result<bool>,
+    ) -> io::Result<Option<PathBuf>> {
+        // Absolute, because converters start in another current folder than this process.
+        let root = std::path::absolute(root)?;
+        for number in 0..SLOTS_MAX {
+            let path = root.join(self.name(number));
+            match make_private(&path) {
+                Ok(()) => return Ok(Some(path)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    if replace(&path)? {
+                        return Ok(Some(path));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn name(self, number: u32) -> String {
+        // Accounts have folders of their own, so that none can keep another's name in use by being
+        // earlier.
+        #[cfg(unix)]
+        let account = rustix::process::geteuid().as_raw();
+        #[cfg(not(unix))]
+        let account = 0;
+        let Self { converter, entry } = self;
+        let entry = entry.map_or(0, |entry| entry.0);
+        let what = format!("annals scratch\0{account}\0{entry}\0{number}\0{converter}");
+        let hash = BlobId::of(what.as_bytes()).to_string();
+        format!("{PREFIX}{}", &hash[..32])
+    }
+}
+
+/// Deletes a folder that a killed process of this account left, and creates it again. Returns false
+/// if it is in use, too young, or not ours.
+fn replace_abandoned(path: &Path) -> io::Result<bool> {
+    let Some(_held) = claim_abandoned(path, SystemTime::now()) else {
+        return Ok(false);
+    };
+    remove_tree(path)?;
+    match make_private(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -81,20 +168,42 @@ pub(crate) fn remove_abandoned(root: &Path, now: SystemTime) {
         let name = item.file_name();
         let number = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
         let is_ours = number
-            .is_some_and(|number| number.len() == 32 && u128::from_str_radix(number, 16).is_ok())
-            && item.metadata().is_ok_and(|folder| {
-                let age = folder.modified().map(|made| now.duration_since(made));
-                folder.is_dir()
-                    && is_of_this_account(&folder)
-                    && matches!(age, Ok(Ok(age)) if age >= ABANDONED_AFTER)
-            });
-        if is_ours {
-            let path = item.path();
-            if let Some(_held) = lock(&path) {
-                let _ = remove_tree(&path);
-            }
+            .is_some_and(|number| number.len() == 32 && u128::from_str_radix(number, 16).is_ok());
+        let path = item.path();
+        if is_ours && let Some(_held) = claim_abandoned(&path, now) {
+            let _ = remove_tree(&path);
         }
     }
+}
+
+/// Locks a folder that a killed process of this account left behind. `None` for any other.
+fn claim_abandoned(path: &Path, now: SystemTime) -> Option<File> {
+    let is_abandoned = |folder: &fs::Metadata| {
+        let age = folder.modified().map(|made| now.duration_since(made));
+        folder.is_dir()
+            && is_of_this_account(folder)
+            && matches!(age, Ok(Ok(age)) if age >= ABANDONED_AFTER)
+    };
+    if !is_abandoned(&fs::symlink_metadata(path).ok()?) {
+        return None;
+    }
+    let held = lock(path)?;
+    // Since it was looked at, another process may have deleted it and made it anew. What is locked
+    // must be old, and be what lies there now.
+    let locked = held.metadata().ok()?;
+    let there = fs::symlink_metadata(path).ok()?;
+    (is_abandoned(&locked) && is_same(&locked, &there)).then_some(held)
+}
+
+#[cfg(unix)]
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same(_one: &fs::Metadata, _other: &fs::Metadata) -> bool {
+    false
 }
 
 /// Deletes a folder with its content, whatever a converter has put there: deep nesting, links, or
@@ -218,6 +327,9 @@ fn remove_tree(path: &Path) -> io::Result<()> {
 
 /// Locks a folder. `None` when it is locked already, or cannot be locked.
 fn lock(path: &Path) -> Option<File> {
+    #[cfg(unix)]
+    let folder = File::from(open_folder(rustix::fs::CWD, path).ok()?);
+    #[cfg(not(unix))]
     let folder = File::open(path).ok()?;
     folder.try_lock().ok()?;
     Some(folder)
@@ -356,6 +468,95 @@ mod tests {
         remove_abandoned(root.path(), now + ABANDONED_AFTER * 2);
         assert!(!left.exists());
         assert!(used.path().exists() && strange.exists());
+    }
+
+    /// Converters print the path of their input. It must not differ from run to run.
+    #[test]
+    fn a_slot_has_the_same_folder_each_time() {
+        let root = tempfile::tempdir().expect("folder");
+        let slot = |entry| Slot {
+            converter: "ICT",
+            entry,
+        };
+        let path = |entry| {
+            let made = Scratch::of_slot(root.path(), slot(entry)).expect("made");
+            made.path().to_owned()
+        };
+        let first = path(Some(EntryId(7)));
+        assert_eq!(first, path(Some(EntryId(7))));
+        assert_ne!(first, path(Some(EntryId(8))));
+        assert_ne!(first, path(None));
+        let used = Scratch::of_slot(root.path(), slot(None)).expect("made");
+        let beside = Scratch::of_slot(root.path(), slot(None)).expect("made");
+        assert_ne!(used.path(), beside.path());
+        let inner = || Scratch::of_slot_within(used.path(), slot(None)).expect("made");
+        let (one, two) = (inner(), inner());
+        assert_ne!(one.path(), two.path());
+    }
+
+    /// The name of a slot's folder can be known in advance. Whoever makes it first, or puts a link
+    /// there, must neither see nor lose a file by it.
+    #[cfg(unix)]
+    #[test]
+    fn what_somebody_puts_into_a_slot_is_left_alone() {
+        use std::os::unix::fs::symlink;
+        let root = tempfile::tempdir().expect("folder");
+        let slot = Slot {
+            converter: "ICT",
+            entry: None,
+        };
+        let outside = root.path().join("outside");
+        fs::create_dir(&outside).expect("made");
+        fs::write(outside.join("kept"), "x").expect("written");
+        let long_ago = SystemTime::now() - ABANDONED_AFTER * 2;
+        File::open(&outside)
+            .and_then(|f| f.set_modified(long_ago))
+            .expect("set");
+        symlink(&outside, root.path().join(slot.name(0))).expect("linked");
+        fs::write(root.path().join(slot.name(1)), "x").expect("written");
+        let made = Scratch::of_slot(root.path(), slot).expect("made");
+        assert_eq!(made.path(), root.path().join(slot.name(2)));
+        drop(made);
+        assert!(outside.join("kept").exists());
+        assert!(root.path().join(slot.name(1)).is_file());
+        for number in 2..SLOTS_MAX {
+            fs::write(root.path().join(slot.name(number)), "x").expect("written");
+        }
+        let random = Scratch::of_slot(root.path(), slot).expect("made");
+        assert!(random.path().is_dir());
+    }
+
+    /// A killed process leaves its folder. The next one must get it back, but never take it from a
+    /// process that is using it.
+    #[cfg(unix)]
+    #[test]
+    fn a_slot_is_taken_over_when_its_process_is_gone() {
+        let root = tempfile::tempdir().expect("folder");
+        let slot = Slot {
+            converter: "ICT",
+            entry: None,
+        };
+        let first = root.path().join(slot.name(0));
+        let age = |path: &Path| {
+            let long_ago = SystemTime::now() - ABANDONED_AFTER * 2;
+            File::open(path)
+                .and_then(|f| f.set_modified(long_ago))
+                .expect("set");
+        };
+        make_private(&first).expect("made");
+        fs::write(first.join("source"), "old").expect("written");
+        let beside = Scratch::of_slot(root.path(), slot).expect("made");
+        assert_ne!(beside.path(), first, "it may have been made a moment ago");
+        drop(beside);
+        age(&first);
+        let used = Scratch::of_slot(root.path(), slot).expect("made");
+        assert_eq!(used.path(), first);
+        assert_eq!(fs::read_dir(&first).expect("read").count(), 0);
+        age(&first);
+        let beside = Scratch::of_slot(root.path(), slot).expect("made");
+        assert_ne!(beside.path(), first, "it is in use");
+        remove_abandoned(root.path(), SystemTime::now());
+        assert!(used.path().exists());
     }
 
     /// Deep nesting must not use up file handles (compare CVE-2021-3997), and folders without

@@ -119,6 +119,10 @@ const CLOCKS: &[(&str, &str)] = &[
     ),
     ("src/convert/process/child.rs", "deadlines of a subprocess"),
     ("src/convert/process/run.rs", "deadlines of a subprocess"),
+    (
+        "src/convert/scratch.rs",
+        "whether a folder was left by a killed process",
+    ),
     ("src/convert/reprocess/job.rs", "how long a job takes"),
     ("src/convert/reprocess/pace.rs", "the pace of a job"),
     (

@@ -22,7 +22,7 @@ use crate::convert::converter::{
 use crate::convert::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
 use crate::convert::protocol::{self, Conversion, WorkerRequest};
 use crate::convert::sandbox::{self, Confinement, Enforcement};
-use crate::convert::scratch::{Scratch, make_private};
+use crate::convert::scratch::{Scratch, Slot, make_private};
 use crate::event::ConverterRegistered;
 use crate::id::ConverterId;
 use crate::{Error, ErrorKind, Result};
@@ -225,9 +225,14 @@ impl Runner {
             // A worker has its home in the folder of its session.
             Mode::Worker => (session.folder.path().join("in"), &["in"][..]),
         };
+        // The path of the source is the same in each run, because converters write it into reports.
+        let slot = Slot {
+            converter: &self.converter.name,
+            entry: request.entry,
+        };
         let scratch = match self.converter.mode {
-            Mode::OneShot => Scratch::new(&root),
-            Mode::Worker => Scratch::within(&root),
+            Mode::OneShot => Scratch::of_slot(&root, slot),
+            Mode::Worker => Scratch::of_slot_within(&root, slot),
         };
         let scratch = scratch.map_err(|error| Error::io("make a folder below", &root, error))?;
         inner

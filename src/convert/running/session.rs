@@ -10,7 +10,7 @@ use super::worker::Pool;
 use crate::archive::Archive;
 use crate::convert::converter::Converter;
 use crate::convert::sandbox;
-use crate::convert::scratch::{Scratch, make_private};
+use crate::convert::scratch::{Scratch, Slot, make_private};
 use crate::id::{ConverterId, StoreId};
 use crate::{Error, ErrorKind, Result};
 
@@ -37,7 +37,11 @@ impl Session {
                 .hint("give its files and the folders above them permissions by which it may"));
         }
         let identity = Identity::of(converter)?;
-        let folder = Scratch::new(scratch_root)
+        let slot = Slot {
+            converter: &converter.name,
+            entry: None,
+        };
+        let folder = Scratch::of_slot(scratch_root, slot)
             .map_err(|error| Error::io("make a folder below", scratch_root, error))?;
         for inner in ["home", "in"] {
             make_private(&folder.path().join(inner))
