@@ -2,10 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::entry::Outcome;
-use crate::event::{BlobRef, Body, EntryRanges, Event};
+use crate::entry::{Outcome, Part};
+use crate::event::{BlobRef, Body, EntryRanges, Event, PurgedEntries};
 use crate::export::lines::Place;
-use crate::id::{BlobId, EntryId, EventSeq, Sha256};
+use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, Sha256};
+
+/// Stands for a source among the attempts of an entry.
+const SOURCE: AttemptNo = AttemptNo(0);
 
 /// The facts of a log, gathered event by event.
 #[derive(Debug, Default)]
@@ -50,6 +53,10 @@ pub(super) struct EntryFact {
     /// Event 0 for an entry that was not purged.
     purged: EventSeq,
     rule: u16,
+    /// Whether its source went before the rest.
+    source_gone: bool,
+    /// The newest attempt whose reports went before the rest; 0 for none.
+    reports_gone: AttemptNo,
     pub(super) outcome: Option<Outcome>,
 }
 
@@ -67,6 +74,8 @@ struct Named {
     seq: EventSeq,
     /// The entry whose purge releases the content; entry 0 for none.
     entry: EntryId,
+    /// The attempt that made it; 0 for a source.
+    attempt: AttemptNo,
 }
 
 /// A content that some line names.
@@ -168,13 +177,15 @@ impl Facts {
                     reported: None,
                     purged: EventSeq(0),
                     rule: 0,
+                    source_gone: false,
+                    reports_gone: SOURCE,
                     outcome: None,
                 });
-                self.name(seq, id, &fact.blob);
+                self.name(seq, id, SOURCE, &fact.blob);
             }
             Body::Converted(fact) => {
                 for report in &fact.reports {
-                    self.name(seq, fact.entry, report);
+                    self.name(seq, fact.entry, fact.attempt, report);
                 }
                 if let Some(entry) = self.entry_mut(fact.entry) {
                     entry.attempts = entry.attempts.saturating_add(1);
@@ -194,7 +205,7 @@ impl Facts {
             Body::SubmitIntended(_) | Body::SubmitRejected(_) | Body::Accessed(_) => {}
             Body::ConverterRegistered(fact) => {
                 for file in &fact.bundle {
-                    self.name(seq, EntryId(0), &file.blob);
+                    self.name(seq, EntryId(0), SOURCE, &file.blob);
                 }
             }
             Body::HoldPlaced(fact) => self.holds.push(Hold {
@@ -208,7 +219,7 @@ impl Facts {
                     hold.released = true;
                 }
             }
-            Body::PurgedEntries(fact) => self.purge(seq, &fact.entries, &fact.rule),
+            Body::PurgedEntries(fact) => self.purge(seq, fact),
             Body::Repaired(fact) => {
                 let lost = fact.contents.iter().map(|blob| (*blob, seq));
                 self.lost.extend(lost);
@@ -229,17 +240,23 @@ impl Facts {
         }
     }
 
-    fn name(&mut self, seq: EventSeq, entry: EntryId, blob: &BlobRef) {
+    fn name(&mut self, seq: EventSeq, entry: EntryId, attempt: AttemptNo, blob: &BlobRef) {
         if self.names == Names::Kept {
             let blob = *blob;
-            self.named.push(Named { blob, seq, entry });
+            self.named.push(Named {
+                blob,
+                seq,
+                entry,
+                attempt,
+            });
         }
     }
 
-    fn purge(&mut self, seq: EventSeq, ranges: &EntryRanges, rule: &str) {
+    fn purge(&mut self, seq: EventSeq, fact: &PurgedEntries) {
+        let (ranges, rule) = (&fact.entries, &fact.rule);
         let known = self.rules.iter().position(|known| known == rule);
         let rule = known.unwrap_or_else(|| {
-            self.rules.push(rule.to_owned());
+            self.rules.push(rule.clone());
             self.rules.len() - 1
         });
         // Past 65,535 different rules, the last one stands for the rest.
@@ -255,10 +272,19 @@ impl Facts {
                 self.contradict(seq, &what);
             }
             let entry = &mut self.entries[at];
-            if entry.purged == EventSeq(0) {
-                entry.purged = seq;
-                entry.rule = rule;
-                self.purged += 1;
+            match fact.what() {
+                Part::Entry if entry.purged == EventSeq(0) => {
+                    entry.purged = seq;
+                    entry.rule = rule;
+                    self.purged += 1;
+                }
+                Part::Entry => {}
+                Part::Source => entry.source_gone = true,
+                // An attempt that is made after the purge may have any number.
+                Part::Reports { through } | Part::Superseded { through } => {
+                    let made = AttemptNo(entry.attempts).min(through);
+                    entry.reports_gone = entry.reports_gone.max(made);
+                }
             }
             entry.change(seq);
         }
@@ -318,13 +344,21 @@ impl Facts {
     }
 
     fn state_of(&self, named: &Named) -> ContentState {
-        let purged = self.entry(named.entry).map(|entry| entry.purged);
+        let entry = self.entry(named.entry);
+        let purged = entry.map(|entry| entry.purged);
+        let part_gone = entry.is_some_and(|entry| {
+            if named.attempt == SOURCE {
+                entry.source_gone
+            } else {
+                named.attempt <= entry.reports_gone
+            }
+        });
         let after = |lost: &(BlobId, EventSeq)| lost.0 == named.blob.blake3 && lost.1 > named.seq;
         let from = self
             .lost
             .partition_point(|(blob, _)| *blob < named.blob.blake3);
         let of_blob = self.lost[from..].iter();
-        if purged.is_some_and(|purged| purged > named.seq) {
+        if part_gone || purged.is_some_and(|purged| purged > named.seq) {
             ContentState::Erased
         } else if of_blob
             .take_while(|(blob, _)| *blob == named.blob.blake3)

@@ -130,7 +130,7 @@ def main(bundle, vkey):
         file.seek(max(0, os.path.getsize("data/events.jsonl") - 65537))
         last = json.loads(file.read().split(b"\n")[-2])
     check(last["type"] == "annals.exported.v1" and last["id"] == str(size), "no record of an export")
-    said, tree, before, purged = last["data"], Tree(), 0, {}
+    said, tree, before, purges = last["data"], Tree(), 0, []
     check(said["format"] == 1 and said["scope"] in ("whole", "selection"), "another version")
     whole, part, named, proofs, kinds = said["scope"] == "whole", None, {}, set(), {}
     sealed, erased = {}, set()
@@ -152,14 +152,15 @@ def main(bundle, vkey):
         if kind == "annals.erased.v1":
             erased |= set(data["digests"])
         if kind == "annals.archived.v1":
-            named.setdefault(data["blob"]["sha256"], []).append((seq, seq))
+            named.setdefault(data["blob"]["sha256"], []).append((seq, seq, 0))
         for blob in data.get("reports", []) if kind == "annals.converted.v1" else []:
-            named.setdefault(blob["sha256"], []).append((data["entry"], seq))
+            named.setdefault(blob["sha256"], []).append((data["entry"], seq, data["attempt"]))
         for file in data["bundle"] if kind == "annals.converter.registered.v1" else []:
-            named.setdefault(file["blob"]["sha256"], []).append((0, seq))
+            named.setdefault(file["blob"]["sha256"], []).append((0, seq, 0))
         if kind == "annals.purged.v1":
+            part, through = data.get("part"), data.get("through", 1 << 32)
             for first, end in data["entries"]:
-                purged.setdefault((first, end), seq)
+                purges.append((first, end, seq, part, through))
         if seq == said["upto"]:
             part = tree.root()
     if whole:
@@ -175,8 +176,10 @@ def main(bundle, vkey):
         text = "".join(name + "\n" for name in blobs)
         check(sha(text.encode()).hex() == said["contents"]["list"], "a content is missing or added")
         for digest in set(named) - set(blobs):
-            gone = lambda e, s: any(a <= e <= b and s < at for (a, b), at in purged.items())
-            if not all(gone(entry, seq) for entry, seq in named[digest]):
+            gone = lambda e, s, n: any(
+                a <= e <= b and s < at and (not part or (n == 0 if part == "source" else 0 < n <= through))
+                for a, b, at, part, through in purges)
+            if not all(gone(*mention) for mention in named[digest]):
                 print("lost, and recorded as lost when it was exported: " + digest)
     else:
         check(not blobs, "contents in a bundle without contents")

@@ -65,7 +65,15 @@ pub(in crate::archive) fn decide(
             report_of(&entry, fact.attempt, fact.report)?;
         }
         Body::SubmitIntended(fact) => {
-            report_of(&living(fact.entry, view)?, fact.attempt, fact.report)?;
+            let entry = living(fact.entry, view)?;
+            report_of(&entry, fact.attempt, fact.report)?;
+            if let Some(gone) = entry.reports_purge(fact.attempt) {
+                let told = format!(
+                    "the reports of attempt {} of entry {} were purged at {} by rule '{}'",
+                    fact.attempt, entry.id, gone.at, gone.by
+                );
+                return Err(Error::new(ErrorKind::NotFound, told));
+            }
         }
         Body::SubmitRejected(fact) => {
             let entry = living(fact.entry, view)?;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::entry::Part;
 use crate::event::{Body, Erased, Event, JobStop};
 use crate::id::EventSeq;
 use crate::time::Timestamp;
@@ -68,7 +69,11 @@ fn erased(fact: &Erased) -> String {
 fn summary(body: &Body) -> Option<String> {
     Some(match body {
         Body::PurgedEntries(fact) => format!(
-            "{} by rule {}, plan {:.12}: {}",
+            "{}{} by rule {}, plan {:.12}: {}",
+            match fact.what() {
+                Part::Entry => String::new(),
+                part => format!("{part} of "),
+            },
             entries(fact.count),
             fact.rule,
             fact.plan_id,

@@ -46,7 +46,7 @@ pub struct FoundContent {
     pub report_id: Option<String>,
     /// When the answer of the server was recorded.
     pub submitted_at: Option<Timestamp>,
-    /// When the entry was purged: since then there is only the record of the content.
+    /// When it was purged, alone or with its entry: since then there is only the record of the content.
     pub purged_at: Option<Timestamp>,
 }
 
@@ -150,9 +150,10 @@ fn contents(entry: &Entry) -> Vec<FoundContent> {
         endpoint: None,
         report_id: None,
         submitted_at: None,
-        purged_at: entry.purged_at,
+        purged_at: entry.source_purge().map(|gone| gone.at).or(entry.purged_at),
     }];
     for attempt in &entry.attempts {
+        let gone = entry.reports_purge(attempt.attempt).map(|gone| gone.at);
         let reports = (0..).zip(&attempt.reports);
         contents.extend(reports.map(|(number, report)| FoundContent {
             entry: entry.id,
@@ -174,7 +175,7 @@ fn contents(entry: &Entry) -> Vec<FoundContent> {
             },
             report_id: report.report_id.clone(),
             submitted_at: report.reported_at,
-            purged_at: entry.purged_at,
+            purged_at: gone.or(entry.purged_at),
         }));
     }
     contents

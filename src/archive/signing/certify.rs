@@ -9,7 +9,7 @@ use crate::archive::handle::Archive;
 use crate::archive::purging::traces::{Traces, search};
 use crate::archive::signing::checkpoint::{cannot_sign, no_key};
 use crate::archive::signing::prove::EventProof;
-use crate::entry::Entry;
+use crate::entry::{Attempt, Entry, Part};
 use crate::event::{Body, Event};
 use crate::evidence::dsse::{Envelope, IN_TOTO};
 use crate::evidence::key::Signer;
@@ -141,7 +141,7 @@ impl Archive {
         let purges = self.purges(plan)?;
         let entries = self.purged_entries(&purges)?;
         let view = self.store().index.view();
-        let all: Vec<BlobId> = entries.iter().flat_map(blobs).collect();
+        let all: Vec<BlobId> = entries.iter().flat_map(Going::blobs).collect();
         let traces = search(self.store(), &view, &all)?;
         let seqs: Vec<EventSeq> = purges.iter().map(|event| event.seq).collect();
         let certificate = DestructionCertificate {
@@ -151,11 +151,11 @@ impl Archive {
             purged: self.prove_events(&seqs)?.into_iter().map(proven).collect(),
             entries: entries
                 .iter()
-                .map(|entry| self.event(entry.id.event()))
+                .map(|going| self.event(going.entry.id.event()))
                 .collect::<Result<_>>()?,
             contents: entries
                 .iter()
-                .flat_map(|entry| fates(entry, &traces))
+                .flat_map(|going| fates(going, &traces))
                 .collect(),
             looked: traces
                 .places
@@ -175,7 +175,7 @@ impl Archive {
     /// `None`.
     pub(in crate::archive) fn contents_purged_by(&self, plan: Option<&str>) -> Result<Vec<BlobId>> {
         let entries = self.purged_entries(&self.purges(plan)?)?;
-        Ok(entries.iter().flat_map(blobs).collect())
+        Ok(entries.iter().flat_map(Going::blobs).collect())
     }
 
     fn certifier(&self) -> Result<Arc<dyn Signer>> {
@@ -248,9 +248,9 @@ impl Archive {
         })
     }
 
-    fn purged_entries(&self, purges: &[Event]) -> Result<Vec<Entry>> {
+    fn purged_entries(&self, purges: &[Event]) -> Result<Vec<Going>> {
         let snapshot = self.snapshot()?;
-        let mut entries = Vec::new();
+        let mut entries: Vec<Going> = Vec::new();
         for event in purges {
             let Body::PurgedEntries(fact) = &event.body else {
                 continue;
@@ -264,7 +264,14 @@ impl Archive {
                     .hint("purge in smaller parts, or export the log as evidence"));
             }
             for id in fact.entries.iter() {
-                entries.extend(snapshot.entry(id)?);
+                // Several parts of an entry may have gone.
+                if let Some(known) = entries.iter_mut().find(|going| going.entry.id == id) {
+                    known.parts.push(fact.what());
+                } else {
+                    let parts = vec![fact.what()];
+                    let entry = snapshot.entry(id)?;
+                    entries.extend(entry.map(|entry| Going { entry, parts }));
+                }
             }
         }
         Ok(entries)
@@ -278,26 +285,57 @@ fn proven(proof: EventProof) -> ProvenLine {
     }
 }
 
-fn blobs(entry: &Entry) -> impl Iterator<Item = BlobId> + '_ {
-    let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
-    std::iter::once(entry.blake3).chain(reports.map(|report| report.blake3))
+/// An entry of which a purge took something.
+struct Going {
+    entry: Entry,
+    parts: Vec<Part>,
 }
 
-/// Returns what became of each content of an entry.
-fn fates(entry: &Entry, traces: &Traces) -> Vec<DestroyedContent> {
+impl Going {
+    fn has_source(&self) -> bool {
+        let with_source = |part: &Part| matches!(part, Part::Entry | Part::Source);
+        self.parts.iter().any(with_source)
+    }
+
+    fn attempts(&self) -> impl Iterator<Item = &Attempt> {
+        let goes = |attempt: &&Attempt| {
+            let takes = |part: &Part| match part.through() {
+                Some(through) => attempt.attempt <= through,
+                None => *part == Part::Entry,
+            };
+            self.parts.iter().any(takes)
+        };
+        self.entry.attempts.iter().filter(goes)
+    }
+
+    fn blobs(&self) -> impl Iterator<Item = BlobId> + '_ {
+        let source = self.has_source().then_some(self.entry.blake3);
+        let reports = self.attempts().flat_map(|attempt| &attempt.reports);
+        source
+            .into_iter()
+            .chain(reports.map(|report| report.blake3))
+    }
+}
+
+/// Returns what became of each content that went.
+fn fates(going: &Going, traces: &Traces) -> Vec<DestroyedContent> {
     let fate = |blob: &BlobId| match (traces.needed.get(blob), traces.found.get(blob)) {
         (Some(needed), _) => ContentFate::Shared(*needed),
         (None, Some(places)) => ContentFate::Waiting(*places),
         (None, None) => ContentFate::Destroyed,
     };
-    let mut fates = vec![DestroyedContent {
-        entry: entry.id,
-        what: "source".to_owned(),
-        sha256: entry.sha256,
-        size: entry.size,
-        fate: fate(&entry.blake3),
-    }];
-    for attempt in &entry.attempts {
+    let entry = &going.entry;
+    let mut fates = Vec::new();
+    if going.has_source() {
+        fates.push(DestroyedContent {
+            entry: entry.id,
+            what: "source".to_owned(),
+            sha256: entry.sha256,
+            size: entry.size,
+            fate: fate(&entry.blake3),
+        });
+    }
+    for attempt in going.attempts() {
         for (number, report) in attempt.reports.iter().enumerate() {
             fates.push(DestroyedContent {
                 entry: entry.id,

@@ -4,10 +4,11 @@ use std::str::FromStr;
 
 use crate::cli::content::{
     copy, no_entry, note_access, open_source, open_to_hand_out, refuse_purged,
+    refuse_purged_reports,
 };
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::{Attempt, Entry, Report};
-use crate::id::EntryId;
+use crate::id::{AttemptNo, EntryId};
 use crate::{Error, ErrorKind};
 
 /// Write the bytes of a source or a report to stdout
@@ -64,7 +65,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         None => open_source(&archive, &entry, &context.zone())?,
         Some(which) => {
             refuse_purged(&entry, &context.zone())?;
-            archive.read(&report_of(&entry, which)?.blake3)?
+            let (attempt, report) = report_of(&entry, which)?;
+            refuse_purged_reports(&entry, attempt, &context.zone())?;
+            archive.read(&report.blake3)?
         }
     };
     note_access(&archive, "cat", None, || Ok(vec![args.id]), context)?;
@@ -73,7 +76,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 }
 
 /// Returns the last report of the chosen attempt.
-fn report_of(entry: &Entry, which: Which) -> Result<&Report, Error> {
+fn report_of(entry: &Entry, which: Which) -> Result<(AttemptNo, &Report), Error> {
     let attempt = match which {
         Which::Newest => entry
             .attempts
@@ -96,7 +99,7 @@ fn report_of(entry: &Entry, which: Which) -> Result<&Report, Error> {
             .hint(format!("see its attempts with `annals show {}`", entry.id))
     };
     attempt
-        .and_then(|attempt: &Attempt| attempt.reports.last())
+        .and_then(|made: &Attempt| Some((made.attempt, made.reports.last()?)))
         .ok_or_else(missing)
 }
 
@@ -117,8 +120,11 @@ mod tests {
             reports: Vec::new(),
             ..entry.attempts[0].clone()
         });
-        assert_eq!(report_of(&entry, Which::Newest).expect("first"), &first);
-        assert_eq!(report_of(&entry, Which::Attempt(1)).expect("first"), &first);
+        assert_eq!(report_of(&entry, Which::Newest).expect("first").1, &first);
+        assert_eq!(
+            report_of(&entry, Which::Attempt(1)).expect("first").1,
+            &first
+        );
         for number in [2, 3] {
             let error = report_of(&entry, Which::Attempt(number)).expect_err("none");
             assert_eq!(error.kind(), ErrorKind::NotFound);

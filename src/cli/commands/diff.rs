@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::archive::{Access, Archive};
-use crate::cli::content::{no_entry, refuse_purged};
+use crate::cli::content::{no_entry, refuse_purged, refuse_purged_reports};
 use crate::cli::render::{counted, differences, escape};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::{Change, CompareRules, Verdict, compare_reports};
@@ -52,6 +52,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         .ok_or_else(|| no_entry(args.id))?;
     refuse_purged(&entry, &context.zone())?;
     let (old, new) = pair(&entry, &args)?;
+    for attempt in [old, new] {
+        refuse_purged_reports(&entry, attempt.attempt, &context.zone())?;
+    }
     let reports = |attempt| reports_of(&archive, attempt);
     let difference = compare_reports(&CompareRules::default(), &reports(old)?, &reports(new)?);
     let verdict = Verdict::of(old.status, new.status, !difference.is_empty());

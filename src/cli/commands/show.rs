@@ -16,7 +16,7 @@ use crate::cli::render::{
 };
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::zone::Zone;
-use crate::entry::{Attempt, Entry, Meta, Submission};
+use crate::entry::{Attempt, Entry, Meta, Part, Submission};
 use crate::event::Body;
 use crate::id::{EntryId, EventSeq};
 use crate::time::Timestamp;
@@ -254,10 +254,16 @@ impl<'a> Life<'a> {
                 self.holds.retain(|name| *name != hold.name);
                 Some(format!("released by {}: {}", hold.name, hold.reason))
             }
-            Body::PurgedEntries(purged) if purged.entries.contains(self.id) => Some(format!(
-                "purged by rule {}, plan {}: {}",
-                purged.rule, purged.plan_id, purged.reason
-            )),
+            Body::PurgedEntries(purged) if purged.entries.contains(self.id) => {
+                let what = match purged.what() {
+                    Part::Entry => String::new(),
+                    part => format!("{part} "),
+                };
+                Some(format!(
+                    "{what}purged by rule {}, plan {}: {}",
+                    purged.rule, purged.plan_id, purged.reason
+                ))
+            }
             Body::Erased(erased) if erased.entries.contains(self.id) => {
                 Some(format!("erased {}: {}", erased.field, erased.reason))
             }
@@ -362,6 +368,10 @@ fn known(entry: &Entry, zone: &Zone) -> Vec<(&'static str, String)> {
     known.push(("kept", kept));
     if !entry.holds.is_empty() {
         known.push(("held by", entry.holds.join(", ")));
+    }
+    for gone in &entry.purged_parts {
+        let (at, by) = (zone.long(gone.at), &gone.by);
+        known.push(("purged", format!("{}, {at}, by: {by}", gone.part)));
     }
     if let Some(purged_at) = entry.purged_at {
         let rule = entry.purged_by.as_deref().unwrap_or("-");

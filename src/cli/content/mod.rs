@@ -8,4 +8,4 @@ mod read;
 pub(super) use access::{note_access, open_to_hand_out};
 pub(super) use companions::{Replaces, Unpacked};
 pub(super) use file_name::{distinct, numbered, original, safe_name};
-pub(super) use read::{copy, no_entry, open_source, refuse_purged};
+pub(super) use read::{copy, no_entry, open_source, refuse_purged, refuse_purged_reports};

@@ -4,7 +4,8 @@ use std::io::{self, Read};
 
 use crate::archive::{Archive, BlobReader};
 use crate::cli::zone::Zone;
-use crate::entry::Entry;
+use crate::entry::{Entry, PurgedPart};
+use crate::id::AttemptNo;
 use crate::{Error, ErrorKind, Result};
 
 const CHUNK_BYTES: usize = 64 << 10;
@@ -12,7 +13,33 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// Opens the source of `entry`, unless it was purged.
 pub(crate) fn open_source(archive: &Archive, entry: &Entry, zone: &Zone) -> Result<BlobReader> {
     refuse_purged(entry, zone)?;
+    if let Some(gone) = entry.source_purge() {
+        let left = entry.attempts_with_reports().count();
+        let said = format!("the source of entry {}", entry.id);
+        let hint = if left > 0 {
+            "its reports are there: see `annals cat ID --report`"
+        } else {
+            "its facts are kept: see `annals show`"
+        };
+        return Err(part_purged(&said, gone, zone).hint(hint));
+    }
     archive.read(&entry.blake3)
+}
+
+/// Fails when the reports of an attempt were purged, and says when and by which rule.
+pub(crate) fn refuse_purged_reports(entry: &Entry, attempt: AttemptNo, zone: &Zone) -> Result<()> {
+    refuse_purged(entry, zone)?;
+    let Some(gone) = entry.reports_purge(attempt) else {
+        return Ok(());
+    };
+    let said = format!("the report of attempt {attempt} of entry {}", entry.id);
+    Err(part_purged(&said, gone, zone).hint("its facts are kept: see `annals show`"))
+}
+
+fn part_purged(what: &str, gone: &PurgedPart, zone: &Zone) -> Error {
+    let (at, by) = (zone.long(gone.at), &gone.by);
+    let said = format!("{what} was purged on {at} by: {by}");
+    Error::new(ErrorKind::NotFound, said)
 }
 
 /// Fails when `entry` was purged, and says when and by which rule.

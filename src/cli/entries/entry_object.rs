@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::zone::Zone;
-use crate::entry::{Attempt, Entry, Meta, Note, Retention, Status, Submission};
+use crate::entry::{Attempt, Entry, Meta, Note, PurgedPart, Retention, Status, Submission};
 use crate::id::{BlobId, EntryId, Sha256};
 use crate::time::Timestamp;
 
@@ -38,6 +38,7 @@ pub(crate) struct EntryObject<'a> {
     holds: &'a [String],
     purged_at: Option<Timestamp>,
     purged_by: Option<&'a str>,
+    purged_parts: Vec<PurgedPart>,
     labels: &'a [String],
     notes: Vec<Note>,
 }
@@ -76,10 +77,19 @@ impl<'a> EntryObject<'a> {
             holds: &entry.holds,
             purged_at: entry.purged_at.map(|time| zone.exact(time)),
             purged_by: entry.purged_by.as_deref(),
+            purged_parts: parts_in_zone(&entry.purged_parts, zone),
             labels: &entry.labels,
             notes: notes_in_zone(&entry.notes, zone),
         }
     }
+}
+
+fn parts_in_zone(parts: &[PurgedPart], zone: &Zone) -> Vec<PurgedPart> {
+    let mut parts = parts.to_vec();
+    for gone in &mut parts {
+        gone.at = zone.exact(gone.at);
+    }
+    parts
 }
 
 /// Returns notes with their times in a zone.
@@ -202,6 +212,7 @@ pub(crate) mod tests {
             "held",
             "purged_at",
             "purged_by",
+            "purged_parts",
             "holds",
             "arguments",
             "retention",

@@ -283,7 +283,18 @@ pub(crate) fn status_cell(entry: &Entry) -> Cell {
         return Cell::new("purged").style(Style::Dim);
     }
     let held = if entry.holds.is_empty() { "" } else { ", held" };
-    Cell::new(format!("{}{held}", entry.status)).style(status_style(entry.status))
+    let made = entry
+        .attempts
+        .iter()
+        .any(|attempt| !attempt.reports.is_empty());
+    let part = if entry.source_purge().is_some() {
+        ", no source"
+    } else if made && entry.attempts_with_reports().next().is_none() {
+        ", no reports"
+    } else {
+        ""
+    };
+    Cell::new(format!("{}{held}{part}", entry.status)).style(status_style(entry.status))
 }
 
 pub(crate) const fn status_style(status: Status) -> Style {

@@ -64,8 +64,12 @@ impl From<Error> for Unfit {
 /// Returns why an entry has no source any more. The words are equal for all entries purged by one
 /// rule.
 pub(super) fn without_source(entry: &Entry) -> Option<String> {
-    entry.purged_at?;
-    let rule = entry.purged_by.as_deref().unwrap_or("an unknown rule");
+    if entry.has_source() {
+        return None;
+    }
+    let of_source = entry.source_purge().map(|gone| gone.by.as_str());
+    let rule = of_source.or(entry.purged_by.as_deref());
+    let rule = rule.unwrap_or("an unknown rule");
     Some(format!("the source was purged by {rule}"))
 }
 

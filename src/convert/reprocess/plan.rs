@@ -95,7 +95,7 @@ pub fn plan(
     for &id in &selection.ids {
         let chosen = match snapshot.entry(id)? {
             None => Err(Unfit::Skip("there is no such entry".to_owned())),
-            Some(entry) if entry.purged_at.is_some() => {
+            Some(entry) if !entry.has_source() => {
                 Err(Unfit::Skip(without_source(&entry).unwrap_or_default()))
             }
             Some(entry) => work.converter_for(&entry).and_then(|choice| {

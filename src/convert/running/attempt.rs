@@ -237,8 +237,11 @@ fn name_for<'a>(runner: &Runner, name: &'a str) -> &'a str {
 
 /// Returns why an entry has no source any more; `None` when it has one.
 pub(crate) fn purged(entry: &Entry) -> Option<String> {
-    let at = entry.purged_at?;
-    let rule = entry.purged_by.as_deref().unwrap_or("an unknown rule");
+    let (at, rule) = match (entry.purged_at, entry.source_purge()) {
+        (None, None) => return None,
+        (_, Some(gone)) => (gone.at, gone.by.as_str()),
+        (Some(at), None) => (at, entry.purged_by.as_deref().unwrap_or("an unknown rule")),
+    };
     Some(format!(
         "the source of entry {} was purged at {at} by {rule}",
         entry.id

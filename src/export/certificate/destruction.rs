@@ -7,6 +7,7 @@ use super::error::{CertificateError, CertificateRefused, SignCertificateError};
 use super::restore::{archived, kind};
 use super::signing::{open, sign};
 use super::text::{Lines, ProvenLine, proven, quoted};
+use crate::entry::Part;
 use crate::event::{Body, Event, PurgedEntries};
 use crate::evidence::key::Signer;
 use crate::evidence::note::{Note, TextLine, VerifierKey};
@@ -196,6 +197,12 @@ fn purge(text: &mut String, event: &Event, line: &ProvenLine) -> Result<(), Cert
     quoted(text, "rule", &fact.rule);
     quoted(text, "reason", &fact.reason);
     let _ = writeln!(text, "entries {}, {} bytes", fact.count, fact.bytes_logical);
+    match fact.what() {
+        Part::Entry => {}
+        part => {
+            let _ = writeln!(text, "of each the {part}");
+        }
+    }
     for (first, last) in fact.entries.ranges() {
         let _ = writeln!(text, "from {first} to {last}");
     }

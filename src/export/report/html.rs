@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use crate::entry::Part;
 use crate::event::{Body, Event};
 use crate::export::report::row::{Context, Row};
 use crate::export::scope::Scope;
@@ -137,8 +138,15 @@ pub(super) fn other(event: &Event, out: &mut String) {
         // Lists of thousands of entries are in the evidence.
         Body::HoldPlaced(fact) => format!("{}: {}", fact.name, fact.reason),
         Body::PurgedEntries(fact) => format!(
-            "{} entries, {} bytes, rule {}: {}",
-            fact.count, fact.bytes_logical, fact.rule, fact.reason
+            "{} entries{}, {} bytes, rule {}: {}",
+            fact.count,
+            match fact.what() {
+                Part::Entry => String::new(),
+                part => format!(" ({part} of each)"),
+            },
+            fact.bytes_logical,
+            fact.rule,
+            fact.reason
         ),
         Body::Accessed(fact) => format!("{} entries by {}", fact.count, fact.how),
         body => body.data_json().unwrap_or_default(),

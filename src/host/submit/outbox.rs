@@ -527,7 +527,7 @@ fn blob_of(archive: &Archive, id: EntryId, pending: &PendingSubmission) -> Resul
     let Some(entry) = archive.snapshot()?.entry(id)? else {
         return Ok(None);
     };
-    if entry.purged_at.is_some() {
+    if entry.purged_at.is_some() || entry.reports_purge(pending.attempt).is_some() {
         return Ok(None);
     }
     let made = entry

@@ -19,7 +19,7 @@ use crate::archive::writing::put::NewEntry;
 use crate::blob::pack_reader::StoredRecord;
 use crate::blob::pack_writer::PackSeries;
 use crate::disk::DiskLock;
-use crate::entry::{Meta, Retention};
+use crate::entry::{Meta, Part, Retention};
 use crate::event::{Body, EntryRanges, Lost, Repaired, RepairedFile, Source};
 use crate::format::pack::{PackClass, PackOffset, PackOrigin};
 use crate::format::record::{self, RecordKind};
@@ -84,7 +84,10 @@ pub(super) fn unrecorded_losses(archive: &Archive) -> Result<UnrecordedLosses> {
                     nameless.remove(&file.blob.blake3);
                 }
             }
-            Body::PurgedEntries(body) => purged.push(body.entries),
+            // Reports are named by events of their own.
+            Body::PurgedEntries(body) if matches!(body.what(), Part::Entry | Part::Source) => {
+                purged.push(body.entries);
+            }
             _ => {}
         }
     }

@@ -206,8 +206,11 @@ impl<'a> Contents<'a> {
 
 /// Returns the contents that an entry names: its source, and the reports of its attempts.
 pub(super) fn named(entry: &Entry) -> impl Iterator<Item = Named> + '_ {
-    let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
-    let contents = std::iter::once((entry.blake3, entry.sha256))
+    let reports = entry.attempts_with_reports();
+    let reports = reports.flat_map(|attempt| &attempt.reports);
+    let source = entry.has_source().then_some((entry.blake3, entry.sha256));
+    let contents = source
+        .into_iter()
         .chain(reports.map(|report| (report.blake3, report.sha256)));
     contents.enumerate().map(|(nth, (blob, sha256))| Named {
         entry: entry.id,
