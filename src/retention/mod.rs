@@ -10,5 +10,5 @@ pub use plan::{PlannedPurge, PurgePlan};
 pub use policy::{AsOf, EmptyPolicy, Policy, Unsubmitted};
 pub use zone::{UnknownZone, Until, Zone};
 
-pub(crate) use class::{Taken, Tally, due_parts, over, taken, unreachable};
+pub(crate) use class::{Taken, Tally, due_parts, over, parse_bytes, taken, unreachable};
 pub(crate) use plan::{Candidate, Leaving, Planner, Spared};

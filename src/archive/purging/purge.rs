@@ -34,6 +34,9 @@ pub struct PurgeOutcome {
 pub struct RecordedPurge {
     /// Entries that were purged.
     pub archives_purged: u64,
+    /// Parts that went of entries that stay.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub parts_purged: u64,
     /// When the oldest of them was archived.
     pub oldest_purged: Option<Timestamp>,
     /// When the newest of them was archived.
@@ -199,6 +202,7 @@ impl Archive {
         Ok(PurgeOutcome {
             recorded: RecordedPurge {
                 archives_purged: plan.count,
+                parts_purged: plan.parts,
                 oldest_purged: plan.oldest,
                 newest_purged: plan.newest,
                 reason: reason.to_owned(),
@@ -244,6 +248,11 @@ pub(super) fn empty_policy(error: EmptyPolicy) -> Error {
     Error::new(ErrorKind::Refused, error.to_string()).hint(
         "state at least one rule, such as --older-than 90d, --expired, --max-size or --max-count",
     )
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Hands the selected live entries to `each`, oldest first, until one fails.

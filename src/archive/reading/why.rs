@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::archive::handle::Archive;
+use crate::archive::purging::explain::whole_due;
 use crate::archive::state::reclaimable::{choose_packs, dead};
 use crate::entry::{Entry, Retention, Submission};
 use crate::id::{AttemptNo, BlobId, EntryId, PackId, Sha256};
@@ -200,6 +201,7 @@ impl Archive {
             });
         }
         let now = self.store().options.clock.now();
+        let by_class = policy.and_then(|policy| whole_due(policy, &entry));
         let until = entry.retention.expires_at(entry.archived_at);
         reasons.push(KeepReason::Retention {
             retention: entry.retention,
@@ -225,7 +227,11 @@ impl Archive {
         reasons.extend(waiting(&entry));
         let is_blocked = reasons.len() > blocking;
         shared(view, &entry, &mut reasons)?;
-        let earliest = if is_selected { Some(now) } else { until };
+        let earliest = match by_class {
+            _ if is_selected => Some(now),
+            Some(due) => due,
+            None => until,
+        };
         Ok(WhyKept {
             entry: id,
             reasons,
@@ -344,7 +350,13 @@ fn waiting(entry: &Entry) -> impl Iterator<Item = KeepReason> + '_ {
 
 /// Adds the contents of a live entry that something else names, too.
 fn shared(view: &View, entry: &Entry, reasons: &mut Vec<KeepReason>) -> Result<()> {
-    let all = contents(entry);
+    let all: Vec<Own> = contents(entry)
+        .into_iter()
+        .filter(|own| match own.content {
+            OwnContent::Source => entry.has_source(),
+            OwnContent::Report { attempt, .. } => entry.reports_purge(attempt).is_none(),
+        })
+        .collect();
     let mut told = Vec::new();
     for own in &all {
         let Some(row) = view.blob(&own.blob)? else {

@@ -1,5 +1,6 @@
 //! Parses sizes as people write them, such as `500M` and `1.5GB`.
 
+use crate::retention::parse_bytes;
 use crate::{Error, ErrorKind, Result};
 
 const SIZE_HINT: &str =
@@ -9,28 +10,7 @@ const SIZE_HINT: &str =
 pub(crate) fn parse_size(text: &str) -> Result<u64> {
     let refused =
         || Error::new(ErrorKind::Invalid, format!("'{text}' is not a size")).hint(SIZE_HINT);
-    let folded = text.trim().to_lowercase();
-    let digits_end = folded
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(folded.len());
-    let (number, unit) = folded.split_at(digits_end);
-    let shift = match unit.trim_start() {
-        "" | "b" => 0,
-        "k" | "kb" | "kib" => 10,
-        "m" | "mb" | "mib" => 20,
-        "g" | "gb" | "gib" => 30,
-        "t" | "tb" | "tib" => 40,
-        _ => return Err(refused()),
-    };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    // Nine decimals resolve about one byte for G, and about a kilobyte for T.
-    if whole.is_empty() || fraction.is_empty() || fraction.len() > 9 {
-        return Err(refused());
-    }
-    let whole: u64 = whole.parse().map_err(|_| refused())?;
-    let thousandths: u64 = format!("{fraction:0<9}").parse().map_err(|_| refused())?;
-    let bytes = (u128::from(whole) << shift) + ((u128::from(thousandths) << shift) / 1_000_000_000);
-    u64::try_from(bytes).map_err(|_| refused())
+    parse_bytes(text).ok_or_else(refused)
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ mod reprocess;
 mod restore;
 mod restore_store;
 mod retention;
+mod retention_explain;
 mod review;
 mod show;
 mod stats;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::prove::{there_already, write_new};
+use super::retention_explain as explain;
 use crate::archive::{Access, Archive, CompactOutcome, PurgeOutcome, RecordedPurge, Snapshot};
 use crate::cli::arguments::{parse_age, parse_size};
 use crate::cli::entries::refuse_unknown_converters;
@@ -14,7 +15,7 @@ use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::Refusal;
 use crate::query::Filter;
-use crate::retention::{AsOf, PlannedPurge, Policy, PurgePlan, Unsubmitted};
+use crate::retention::{AsOf, Class, PlannedPurge, Policy, PurgePlan, Unsubmitted};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind};
 
@@ -42,6 +43,7 @@ pub(crate) struct Args {
 enum Action {
     Preview(Preview),
     Apply(Apply),
+    Explain(explain::Args),
     Certificate(Certificate),
 }
 
@@ -108,6 +110,9 @@ struct Rules {
     /// The oldest, until at most this many are left
     #[arg(long, value_name = "N")]
     max_count: Option<u64>,
+    /// What the [[retention]] classes of the configuration let go
+    #[arg(long)]
+    classes: bool,
     /// Also entries whose reports wait to be submitted; they are never sent
     #[arg(long)]
     even_waiting: bool,
@@ -150,27 +155,43 @@ impl Rules {
             } else {
                 Unsubmitted::Keep
             },
-            classes: Vec::new(),
+            classes: if self.classes {
+                classes_of(context)?
+            } else {
+                Vec::new()
+            },
         };
         let has_rule = policy.older_than_micros.is_some()
             || policy.expired
             || policy.max_size.is_some()
-            || policy.max_count.is_some();
+            || policy.max_count.is_some()
+            || !policy.classes.is_empty();
         if !has_rule {
             return Err(Error::new(
                 ErrorKind::Refused,
                 "empty policy: there is no rule that lets anything go",
             )
-            .hint("add --expired, --older-than, --max-size or --max-count"));
+            .hint("add --expired, --older-than, --max-size, --max-count or --classes"));
         }
         Ok((policy, now))
     }
+}
+
+/// Returns the classes of the configuration.
+fn classes_of(context: &Context<'_>) -> Result<Vec<Class>, Error> {
+    let classes = context.configuration()?.retention;
+    if classes.is_empty() {
+        let said = "the configuration has no [[retention]] classes";
+        return Err(Error::new(ErrorKind::Refused, said).hint("docs/retention.md has examples"));
+    }
+    Ok(classes)
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     match args.action {
         Action::Preview(args) => preview(&args, context),
         Action::Apply(args) => apply(&args, context),
+        Action::Explain(args) => explain::run(&args, context),
         Action::Certificate(args) => certificate(&args, context),
     }
 }
@@ -233,7 +254,7 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
         context.meter.clear();
         let question = format!(
             "purge {}, {} of sources and reports, {}?",
-            counted(plan.count, "entry", "entries"),
+            things(&plan),
             size(plan.bytes_logical),
             on_disk(&plan)
         );
@@ -267,7 +288,7 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
             Ok(done) => format!("{} freed", size(done.bytes_freed)),
             Err(_) => "and their bytes are still to be freed".to_owned(),
         };
-        let entries = counted(outcome.recorded.archives_purged, "entry", "entries");
+        let entries = things(&plan);
         context.print(format!("{entries} purged, {freed}\n"))?;
         for line in kept(&plan) {
             context.note(line);
@@ -402,6 +423,7 @@ fn nothing_purged(plan: &PurgePlan, reason: &str) -> PurgeOutcome {
     PurgeOutcome {
         recorded: RecordedPurge {
             archives_purged: 0,
+            parts_purged: 0,
             oldest_purged: None,
             newest_purged: None,
             reason: reason.to_owned(),
@@ -442,6 +464,7 @@ fn print_plan(
         Column::right("ID"),
         Column::left("ARCHIVED"),
         Column::right("FREES"),
+        Column::left("PART"),
         Column::left("RULE"),
         Column::clipped("CONVERTER"),
         Column::clipped("FILE"),
@@ -455,7 +478,8 @@ fn print_plan(
                 Cell::new(item.id.to_string()),
                 Cell::maybe(entry.map(|entry| zone.short(entry.archived_at))),
                 Cell::new(size(item.bytes_freed)),
-                Cell::new(&item.rule),
+                Cell::new(item.part.name()),
+                Cell::new(rule_of(item)),
                 Cell::maybe(entry.map(|entry| entry.converter.as_str())),
                 Cell::maybe(entry.map(|entry| entry.source_name.as_str())),
             ])
@@ -466,12 +490,33 @@ fn print_plan(
     context.print(format!("{}\n", summary(plan, &zone)))
 }
 
+/// Describes the rule of an item, with the class that it belongs to.
+fn rule_of(item: &PlannedPurge) -> String {
+    match &item.class {
+        Some(class) => format!("{class}: {}", item.rule),
+        None => item.rule.clone(),
+    }
+}
+
+/// Describes how many entries and parts of entries a plan takes.
+fn things(plan: &PurgePlan) -> String {
+    let entries = counted(plan.count, "entry", "entries");
+    match (plan.count, plan.parts) {
+        (_, 0) => entries,
+        (0, parts) => counted(parts, "part of an entry", "parts of entries"),
+        (_, parts) => {
+            let parts = counted(parts, "part of others", "parts of others");
+            format!("{entries} and {parts}")
+        }
+    }
+}
+
 /// Describes a plan in one line, as something that would happen.
 fn summary(plan: &PurgePlan, zone: &crate::cli::zone::Zone) -> String {
     let text = match (plan.oldest, plan.newest) {
-        (Some(oldest), Some(newest)) if plan.count > 0 => format!(
+        (Some(oldest), Some(newest)) if !plan.items.is_empty() => format!(
             "would purge {} archived from {} to {}: {} of sources and reports, {}",
-            counted(plan.count, "entry", "entries"),
+            things(plan),
             zone.short(oldest),
             zone.short(newest),
             size(plan.bytes_logical),
@@ -502,6 +547,11 @@ fn kept(plan: &PurgePlan) -> Vec<String> {
         (
             plan.waiting_skipped,
             "kept because their reports wait to be submitted",
+        ),
+        (plan.locked_skipped, "kept by retention locks"),
+        (
+            plan.undated_skipped,
+            "kept because what their period starts from is not known",
         ),
     ];
     let reasons = reasons.into_iter().filter(|(entries, _)| *entries > 0);

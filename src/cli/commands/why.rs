@@ -8,7 +8,6 @@ use crate::cli::render::{Canvas, Style, counted, escape, facts, size};
 use crate::cli::run::Context;
 use crate::cli::zone::Zone;
 use crate::entry::Entry;
-use crate::host::ConverterConfig;
 use crate::id::EntryId;
 use crate::time::Timestamp;
 
@@ -24,10 +23,10 @@ pub(super) struct WhyObject {
 /// Asks why an entry is kept. The rules of the configured host are asked about as well.
 pub(super) fn ask(archive: &Archive, entry: &Entry, context: &Context<'_>) -> Result<WhyKept> {
     let config = context.configuration().ok();
-    let converter = config
-        .as_ref()
-        .and_then(|config| config.converter(&entry.converter));
-    let policy = converter.map(ConverterConfig::retention_policy);
+    let policy = config.as_ref().and_then(|config| {
+        let converter = config.converter(&entry.converter)?;
+        Some(config.retention_policy(converter))
+    });
     archive.why_kept(entry.id, policy.as_ref())
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use super::companions;
 use super::names::overlap;
 use super::read::Reader;
+use super::retention;
 use super::scope::Values;
 use super::settings::{Config, ConverterConfig};
 use crate::convert::{PostAction, Sandbox, Takes};
@@ -68,7 +69,7 @@ impl Reader<'_> {
         converters: &[(usize, Values)],
     ) {
         let all = &config.converters;
-        let mut warnings = Vec::new();
+        let mut warnings = retention::out_of_reach(&config.retention);
         for (index, one) in all.iter().enumerate() {
             let name = &one.converter.name;
             let line = |key: &str| {

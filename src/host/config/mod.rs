@@ -10,6 +10,7 @@ pub(super) mod limits;
 pub(super) mod names;
 pub(super) mod overlap;
 pub(super) mod read;
+mod retention;
 pub(super) mod schema;
 pub(super) mod scope;
 pub(super) mod settings;

@@ -65,12 +65,12 @@ impl Config {
 }
 
 pub(in crate::host) struct Reader<'a> {
-    text: &'a str,
-    problems: Vec<Problem>,
+    pub(super) text: &'a str,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Reader<'_> {
-    fn line(&self, at: usize) -> usize {
+    pub(super) fn line(&self, at: usize) -> usize {
         let before = self.text.as_bytes().iter().take(at);
         before.filter(|byte| **byte == b'\n').count() + 1
     }
@@ -94,6 +94,7 @@ impl Reader<'_> {
         let mut host = Values::new();
         let mut defaults = Values::new();
         let mut converters: Vec<(usize, Values)> = Vec::new();
+        let mut classes: Vec<(usize, Values)> = Vec::new();
         // After a syntax error, further problems would be guesses and only confuse.
         let document = if self.problems.is_empty() {
             document.into_inner()
@@ -135,6 +136,7 @@ impl Reader<'_> {
                         converters.push((line, values));
                     }
                 }
+                ("retention", value) => classes.extend(self.class_tables(line, value)),
                 ("converter", _) => {
                     self.problem(
                         line,
@@ -156,10 +158,11 @@ impl Reader<'_> {
             [&store, &evidence, &privacy, &host],
             &defaults,
             &converters,
+            &classes,
         )
     }
 
-    fn table(
+    pub(super) fn table(
         &mut self,
         section: &'static str,
         place: &str,
@@ -171,7 +174,11 @@ impl Reader<'_> {
             let line = self.line(name.span().start);
             let full = format!("{prefix}{}", name.get_ref());
             let inner = format!("{full}.");
-            if let Some(key) = find(section, &full) {
+            let has_inner = KEYS
+                .iter()
+                .any(|key| key.section == section && key.name.starts_with(&inner));
+            let is_inner = has_inner && value.get_ref().is_table();
+            if let Some(key) = find(section, &full).filter(|_| !is_inner) {
                 if place == "[defaults]" && key.inherited == Inherited::No {
                     self.problem(
                         line,
@@ -188,10 +195,7 @@ impl Reader<'_> {
                         format!("{place}: {full} must be {}, not {found}", key.kind.words()),
                     ),
                 }
-            } else if KEYS
-                .iter()
-                .any(|key| key.section == section && key.name.starts_with(&inner))
-            {
+            } else if has_inner {
                 match value.get_ref() {
                     DeValue::Table(table) => self.table(section, place, table, &inner, values),
                     _ => self.problem(line, format!("{place}: {full} must be a table")),
@@ -210,6 +214,7 @@ impl Reader<'_> {
         [store, evidence, privacy, host]: [&Values; 4],
         defaults: &Values,
         converters: &[(usize, Values)],
+        classes: &[(usize, Values)],
     ) -> Config {
         let none = Values::new();
         let scope = |section, own, defaults| Scope {
@@ -254,6 +259,7 @@ impl Reader<'_> {
             },
             defaults: archive_settings(&in_defaults),
             converters: Vec::new(),
+            retention: self.classes(classes),
             warnings: Vec::new(),
             settings: Vec::new(),
         };
@@ -274,6 +280,10 @@ impl Reader<'_> {
             settings.extend(scope.settings(&format!("converter \"{}\"", built.converter.name)));
             lines.push(*line);
             config.converters.push(built);
+        }
+        for (class, (_, values)) in config.retention.iter().zip(classes) {
+            let scope = scope("retention", values, &none);
+            settings.extend(scope.settings(&format!("retention \"{}\"", class.name)));
         }
         self.cross_check(&mut config, &lines, converters);
         config.settings = settings;

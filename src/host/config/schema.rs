@@ -11,7 +11,7 @@ use crate::entry::Meta;
 /// One key of the configuration.
 #[derive(Debug)]
 pub(in crate::host) struct Key {
-    /// `store`, `evidence`, `privacy`, `host` or `converter`.
+    /// `store`, `evidence`, `privacy`, `host`, `converter` or `retention`.
     pub(in crate::host) section: &'static str,
     /// The name; it contains a dot for a key of an inner table.
     pub(in crate::host) name: &'static str,
@@ -41,6 +41,8 @@ pub(in crate::host) enum Kind {
     /// A number in a range, or 0.
     NumberOrZero(f64, f64),
     Texts,
+    /// One text or a list of texts.
+    TextOrTexts,
     /// A table of texts; numbers and booleans are taken as they are spelled.
     TextMap,
     /// Whole days in a range, or `"forever"`.
@@ -149,6 +151,26 @@ pub(super) const KEYS: &[Key] = &[
     key("converter", "submit.url", Kind::Url, None, Yes, "where reports are sent"),
     key("converter", "submit.headers", Kind::TextMap, Some("{}"), Yes, "sent along; values may hold ${VAR}, ${file:PATH} or ${credential:NAME}"),
     key("converter", "submit.timeout_s", Kind::Number(0.1, 3_600.0), Some("30"), Yes, "seconds one submission may take"),
+    key("retention", "name", Kind::Text, None, No, "required; recorded with everything that the class takes"),
+    key("retention", "converter", Kind::TextOrTexts, None, No, "entries of any of these converters"),
+    key("retention", "status", Kind::TextOrTexts, None, No, "entries of any of these statuses"),
+    key("retention", "label", Kind::TextOrTexts, None, No, "entries with all of these labels"),
+    key("retention", "meta", Kind::TextMap, None, No, "entries with all of this metadata"),
+    key("retention", "serial", Kind::Text, None, No, "entries with this serial number"),
+    key("retention", "part", Kind::Text, None, No, "entries with this part number"),
+    key("retention", "station", Kind::Text, None, No, "entries of this test station"),
+    key("retention", "process", Kind::Text, None, No, "entries of this test process"),
+    key("retention", "file", Kind::Text, None, No, "entries with such a file name; * and ? stand for any text and any character"),
+    key("retention", "keep", Kind::Text, None, No, "how long, such as 90d, 18mo or 2y; forever; or recorded: as was recorded with each entry. Or a table of the three keys below"),
+    key("retention", "keep.sources", Kind::Text, None, No, "how long sources are kept; for ever when not given"),
+    key("retention", "keep.reports", Kind::Text, None, No, "how long reports are kept; for ever when not given"),
+    key("retention", "keep.superseded", Kind::Text, None, No, "how long reports are kept once a later attempt replaced them; as other reports when not given"),
+    key("retention", "from", Kind::Text, Some("\"archived\""), No, "what keep counts from: archived, source_time, last_attempt, reported, or label:NAME for what a label or metadata tells"),
+    key("retention", "until", Kind::Words(&["end_of_day", "end_of_month", "end_of_year"]), None, No, "what is due goes at the end of that day, month or year"),
+    key("retention", "zone", Kind::Text, Some("\"UTC\""), No, "the time zone of days, months and years, such as Europe/Berlin"),
+    key("retention", "max_size", Kind::Text, None, No, "bytes on disk before the oldest of the class may go, such as 500GB, whatever keep says"),
+    key("retention", "max_count", Kind::Whole(1, 1_000_000_000), None, No, "entries before the oldest of the class may go, whatever keep says"),
+    key("retention", "min_free_disk", Kind::Text, None, No, "the oldest of the class may go while less than this is free on the store's disk, whatever keep says"),
 ];
 
 pub(in crate::host) fn find(section: &str, name: &str) -> Option<&'static Key> {
@@ -167,6 +189,7 @@ impl Kind {
             Self::Number(min, max) => format!("a number from {min} to {max}"),
             Self::NumberOrZero(min, max) => format!("0, or a number from {min} to {max}"),
             Self::Texts => "a list of texts".to_owned(),
+            Self::TextOrTexts => "a text or a list of texts".to_owned(),
             Self::TextMap => "a table of texts".to_owned(),
             Self::Days(min, max) => format!("a whole number from {min} to {max}, or \"forever\""),
             Self::Address => "an address and port such as \"127.0.0.1:7878\"".to_owned(),
@@ -208,14 +231,11 @@ impl Kind {
             Self::Number(min, max) => number()
                 .filter(|number| (min..=max).contains(number))
                 .map(Value::Number),
-            Self::Texts => value
-                .as_array()
-                .and_then(|list| {
-                    list.iter()
-                        .map(|item| item.get_ref().as_str().map(str::to_owned))
-                        .collect::<Option<Vec<_>>>()
-                })
-                .map(Value::Texts),
+            Self::Texts => texts(value).map(Value::Texts),
+            Self::TextOrTexts => match text() {
+                Some(text) => Some(Value::Texts(vec![text])),
+                None => texts(value).map(Value::Texts),
+            },
             Self::TextMap => value
                 .as_table()
                 .and_then(|table| {
@@ -246,6 +266,13 @@ impl Kind {
     pub(super) fn may_hold_secrets(self) -> bool {
         matches!(self, Self::Url | Self::TextMap)
     }
+}
+
+fn texts(value: &DeValue<'_>) -> Option<Vec<String>> {
+    let items = value.as_array()?.iter();
+    items
+        .map(|item| item.get_ref().as_str().map(str::to_owned))
+        .collect()
 }
 
 /// Describes the type of a value without showing the value.
@@ -326,6 +353,7 @@ pub(super) fn markdown() -> String {
         ("privacy", "[privacy]"),
         ("host", "[host]"),
         ("converter", "[[converter]]"),
+        ("retention", "[[retention]]"),
     ];
     for (section, title) in sections {
         let _ = writeln!(
@@ -360,6 +388,7 @@ pub(super) fn unknown_section(name: &str) -> String {
         "host",
         "defaults",
         "converter",
+        "retention",
     ];
     if let Some(key) = KEYS.iter().find(|key| key.name == name) {
         return format!("'{name}' must stand below [{}]", key.section);
@@ -368,7 +397,7 @@ pub(super) fn unknown_section(name: &str) -> String {
         Some(meant) => format!("there is no [{name}]; did you mean [{meant}]?"),
         None => {
             format!(
-                "there is no [{name}]; there are [store], [evidence], [privacy], [host], [defaults] and [[converter]]"
+                "there is no [{name}]; there are [store], [evidence], [privacy], [host], [defaults], [[converter]] and [[retention]]"
             )
         }
     }

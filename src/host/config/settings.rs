@@ -12,6 +12,7 @@ use crate::convert::{Companions, Converter, PostAction, Takes};
 use crate::entry::Retention;
 use crate::event::PersonalField;
 use crate::id::BlobId;
+use crate::retention::Class;
 use crate::{Error, ErrorKind};
 
 /// A configuration that has been checked.
@@ -49,6 +50,9 @@ pub struct Config {
     pub defaults: ArchiveSettings,
     /// The converters, in the order of the file.
     pub converters: Vec<ConverterConfig>,
+    /// The classes of the retention policy, in the order of the file. What no class matches goes by
+    /// the keys of its converter.
+    pub retention: Vec<Class>,
     /// Settings that are valid but probably not intended.
     pub warnings: Vec<String>,
     pub(in crate::host) settings: Vec<Setting>,

@@ -7,7 +7,7 @@ use crossbeam_channel::select_biased;
 
 use crate::archive::Archive;
 use crate::convert::Cancel;
-use crate::host::config::settings::ConverterConfig;
+use crate::host::config::settings::{Config, ConverterConfig};
 use crate::host::observe::notice::{Hooks, Notice};
 use crate::host::pipeline::host::Host;
 use crate::retention::{AsOf, Policy, Unsubmitted};
@@ -20,6 +20,8 @@ use crate::{Error, ErrorKind, Result};
 const FIRST_AFTER: Duration = Duration::from_secs(60);
 /// Maximum number of plans when holds or purges make earlier ones stale.
 const PLANS_MAX: u32 = 3;
+/// Stands for the converter where classes take entries of several ones.
+const BY_CLASS: &str = "all converters";
 
 impl ConverterConfig {
     /// Returns the rules by which a host purges entries of this converter.
@@ -33,6 +35,21 @@ impl ConverterConfig {
             unsubmitted: Unsubmitted::Keep,
             classes: Vec::new(),
         }
+    }
+}
+
+impl Config {
+    /// Returns the rules by which a host purges entries of one of its converters: the classes, and
+    /// the keys of the converter for what no class matches.
+    pub fn retention_policy(&self, converter: &ConverterConfig) -> Policy {
+        let last = converter.retention_policy();
+        last.classes(self.retention.clone())
+    }
+
+    /// Returns the classes alone, over all converters; `None` when they take nothing.
+    pub fn retention_classes(&self) -> Option<Policy> {
+        let policy = Policy::default().classes(self.retention.clone());
+        policy.rules().is_ok().then_some(policy)
     }
 }
 
@@ -64,7 +81,7 @@ impl Host {
     /// Purges once what the rules of each converter allow.
     pub fn apply_retention(&self, hooks: &Hooks) {
         let active = self.active();
-        let mut trouble = None;
+        let mut trouble = self.apply_classes(&active.config, hooks);
         for config in &active.config.converters {
             if !config.archive.archives() {
                 continue;
@@ -72,7 +89,7 @@ impl Host {
             let Some(archive) = self.archives.of(config) else {
                 continue;
             };
-            if let Err(error) = self.purge_by_rules(archive, config, hooks) {
+            if let Err(error) = self.purge_by_rules(archive, &active.config, config, hooks) {
                 let converter = &config.converter.name;
                 (hooks.notice)(&Notice::PurgeFailed {
                     converter,
@@ -84,25 +101,48 @@ impl Host {
         self.counters.retention_applied(trouble);
     }
 
+    /// Purges once what the classes allow, in each store. Returns what went wrong.
+    fn apply_classes(&self, config: &Config, hooks: &Hooks) -> Option<String> {
+        let policy = config.retention_classes()?;
+        let mut trouble = None;
+        for archive in self.archives.iter() {
+            if let Err(error) = self.purge_by_or_timeless(archive, BY_CLASS, &policy, hooks) {
+                (hooks.notice)(&Notice::PurgeFailed {
+                    converter: BY_CLASS,
+                    error: &error,
+                });
+                trouble = Some(format!("{BY_CLASS}: {error}"));
+            }
+        }
+        trouble
+    }
+
     fn purge_by_rules(
         &self,
         archive: &Archive,
-        config: &ConverterConfig,
+        config: &Config,
+        converter: &ConverterConfig,
         hooks: &Hooks,
     ) -> Result<()> {
-        let rules = config.retention_policy();
-        let purged = self.purge_by(archive, config, &rules, hooks);
+        let rules = config.retention_policy(converter);
+        self.purge_by_or_timeless(archive, &converter.converter.name, &rules, hooks)
+    }
+
+    fn purge_by_or_timeless(
+        &self,
+        archive: &Archive,
+        converter: &str,
+        rules: &Policy,
+        hooks: &Hooks,
+    ) -> Result<()> {
+        let purged = self.purge_by(archive, converter, rules, hooks);
         let doubtful = |error: &Error| error.kind() == ErrorKind::Refused;
+        // When the clock is not trusted, no entry is known to be old. Limits on size, number and
+        // free disk still apply.
         if purged.as_ref().is_err_and(doubtful)
-            && (rules.max_size.is_some() || rules.max_count.is_some())
+            && let Some(timeless) = rules.timeless()
         {
-            // When the clock is not trusted, no entry is known to be old. Limits on size and number
-            // still apply.
-            let timeless = Policy {
-                expired: false,
-                ..rules
-            };
-            self.purge_by(archive, config, &timeless, hooks)?;
+            self.purge_by(archive, converter, &timeless, hooks)?;
         }
         purged
     }
@@ -110,11 +150,10 @@ impl Host {
     fn purge_by(
         &self,
         archive: &Archive,
-        config: &ConverterConfig,
+        converter: &str,
         rules: &Policy,
         hooks: &Hooks,
     ) -> Result<()> {
-        let converter = &config.converter.name;
         let mut plans = 0;
         loop {
             plans += 1;
@@ -122,7 +161,10 @@ impl Host {
             if plan.items.is_empty() {
                 return Ok(());
             }
-            let reason = format!("retention of converter '{converter}': {}", plan.reason);
+            let reason = match converter {
+                BY_CLASS => "retention by class".to_owned(),
+                _ => format!("retention of converter '{converter}': {}", plan.reason),
+            };
             match archive.purge(&plan, &reason) {
                 Ok(outcome) => {
                     self.counters.purged(converter, &outcome);

@@ -1,5 +1,6 @@
 //! The classes of a policy: which entries belong to one, and how long their parts are kept.
 
+mod bytes;
 mod decide;
 mod keep;
 mod limits;
@@ -18,6 +19,7 @@ use crate::setters::setters;
 pub use decide::{Due, PartDue, Undated};
 pub use keep::Keep;
 
+pub(crate) use bytes::parse_bytes;
 pub(crate) use decide::{Taken, due_parts, taken};
 pub(crate) use limits::{Tally, over};
 pub(crate) use reach::unreachable;

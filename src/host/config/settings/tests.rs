@@ -91,6 +91,14 @@ fn a_key_is_refused_just_outside_its_range_and_taken_at_its_ends() {
     let below = |key: &schema::Key, value: &str| {
         let (section, name) = (key.section, key.name);
         let body = match name.split_once('.') {
+            _ if section == "retention" => {
+                let other = if name == "max_count" {
+                    "keep = 'forever'"
+                } else {
+                    "max_count = 1"
+                };
+                format!("[[retention]]\nname = 'x'\n{other}\n{name} = {value}\n")
+            }
             Some(("submit", key)) => {
                 format!("{MINIMAL}[converter.submit]\nurl = \"http://x\"\n{key} = {value}\n")
             }
@@ -147,6 +155,7 @@ fn a_key_is_refused_just_outside_its_range_and_taken_at_its_ends() {
             ),
             schema::Kind::Words(_) => (Vec::new(), vec!["\"burn\"".into(), "3".into()]),
             schema::Kind::Texts => (Vec::new(), vec!["\"x\"".into(), "[1]".into()]),
+            schema::Kind::TextOrTexts => (Vec::new(), vec!["7".into(), "[1]".into()]),
             schema::Kind::Address => (
                 vec!["\"[::1]:80\"".into()],
                 vec!["\"localhost\"".into(), "80".into()],

@@ -1,0 +1,121 @@
+//! Says of one entry which class of a policy has it, when its parts are due, and what keeps them.
+
+use serde::Serialize;
+
+use crate::archive::handle::Archive;
+use crate::archive::purging::by_class::Classifier;
+use crate::entry::{Entry, Part, PurgedPart};
+use crate::id::EntryId;
+use crate::retention::{Due, PartDue, Policy, due_parts};
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind, Result};
+
+/// What a policy says of one entry. See [`Archive::explain_retention`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RetentionExplained {
+    /// The entry.
+    pub entry: EntryId,
+    /// The first class that it matches; `None` when none does.
+    pub class: Option<String>,
+    /// The place of that class in the policy, from 1.
+    pub place: Option<usize>,
+    /// What the class, or the rules for entries without one, say in words.
+    pub rules: Vec<String>,
+    /// The parts that are there, with the times from which they may go by its class.
+    pub parts: Vec<PartDue>,
+    /// For an entry without a class: until when the retention that was recorded with it keeps it.
+    pub recorded_until: Option<Timestamp>,
+    /// What keeps the entry whatever the rules say.
+    pub kept_by: Vec<KeptBy>,
+    /// The parts that went before.
+    pub purged_parts: Vec<PurgedPart>,
+    /// When the entry itself went.
+    pub purged_at: Option<Timestamp>,
+}
+
+/// What keeps an entry although a rule selects it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum KeptBy {
+    /// A hold.
+    Hold {
+        /// Its name.
+        name: String,
+    },
+    /// A report of it waits to be submitted.
+    WaitingReport,
+}
+
+/// Returns when the class of an entry lets all of it go; `Some(None)` is never, or not yet known.
+/// `None` when no class has it.
+pub(in crate::archive) fn whole_due(policy: &Policy, entry: &Entry) -> Option<Option<Timestamp>> {
+    let place = Classifier::new(&policy.classes).class_of(entry)?;
+    let parts = due_parts(&policy.classes[place], entry);
+    let content = |part: &&PartDue| !matches!(part.part, Part::Superseded { .. });
+    let dues = parts.iter().filter(content).map(|part| match part.due {
+        Due::At { at, .. } => Some(at),
+        _ => None,
+    });
+    let all: Option<Vec<Timestamp>> = dues.collect();
+    Some(all.and_then(|dues| dues.into_iter().max()))
+}
+
+impl Archive {
+    /// Says which class of `policy` has an entry, when each part of it is due, and what keeps it.
+    /// The plan of a purge decides by the same rules.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    /// use annals::retention::{Class, Keep, Policy};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let id = archive.put(NewEntry::new("ICT"), &b"content"[..])?.id;
+    /// let keep: Keep = "2y".parse().expect("a period");
+    /// let policy = Policy::default().classes(vec![Class::new("all").keep(keep)]);
+    /// let explained = archive.explain_retention(id, &policy)?;
+    /// assert_eq!(explained.class.as_deref(), Some("all"));
+    /// assert_eq!(explained.parts[0].rule, "keep 2y");
+    /// # archive.close()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` when there is no such entry.
+    pub fn explain_retention(&self, id: EntryId, policy: &Policy) -> Result<RetentionExplained> {
+        let entry = self.snapshot()?.entry(id)?.ok_or_else(|| {
+            let said = format!("there is no entry {id}");
+            Error::new(ErrorKind::NotFound, said)
+        })?;
+        let place = Classifier::new(&policy.classes).class_of(&entry);
+        let class = place.map(|place| &policy.classes[place]);
+        let is_there = entry.purged_at.is_none();
+        let rest = policy.clone().classes(Vec::new());
+        let mut kept_by: Vec<KeptBy> = (entry.holds.iter())
+            .map(|name| KeptBy::Hold { name: name.clone() })
+            .collect();
+        if entry.waits_for_submission() {
+            kept_by.push(KeptBy::WaitingReport);
+        }
+        let by_class = |place: usize| vec![policy.classes[place].rules()];
+        let parts = class.filter(|_| is_there);
+        Ok(RetentionExplained {
+            entry: id,
+            class: class.map(|class| class.name.clone()),
+            place: place.map(|place| place + 1),
+            rules: place.map_or_else(|| rest.rules().unwrap_or_default(), by_class),
+            parts: parts.map_or_else(Vec::new, |class| due_parts(class, &entry)),
+            recorded_until: match class {
+                Some(_) => None,
+                None => entry.retention.expires_at(entry.archived_at),
+            },
+            kept_by,
+            purged_parts: entry.purged_parts,
+            purged_at: entry.purged_at,
+        })
+    }
+}
