@@ -26,8 +26,9 @@ mod sandbox;
 mod scratch;
 
 pub use compare::{
-    Change, ChangeInContext, CompareRules, Difference, Focus, Generated, Judgement, Level,
-    ParsePatternError, ParseToleranceError, PathPattern, RuleBook, RuleError, Run, Sibling,
+    Change, ChangeInContext, ChangeKind, ChangePattern, ChangeSummary, ChangedPlace, CompareRules,
+    Counted, Difference, Focus, Generated, IgnoredByRule, Judgement, Level, ParsePatternError,
+    ParseToleranceError, PathPattern, Proposal, ProposedRule, RuleBook, RuleError, Run, Sibling,
     Tolerance, Verdict, compare, compare_in_context, compare_reports, compare_with, judge,
 };
 pub use converter::{
@@ -45,9 +46,9 @@ pub(crate) use protocol::understand;
 pub use protocol::{Conversion, Json, Number, PostAction, Text};
 pub(crate) use protocol::{answer_for_report, suggest};
 pub use reprocess::{
-    ConverterLabel, EntryError, OnCancel, OnError, Params, PlannedRun, PlannedSkip, Ramp,
-    Reprocess, ReprocessPlan, ReprocessResult, Resend, Selection, Step, StepOutcome, Which, plan,
-    reprocess, reprocess_by_ramp, select,
+    ConverterLabel, EntryError, JobChange, OnCancel, OnError, Params, PlannedRun, PlannedSkip,
+    Ramp, Reprocess, ReprocessPlan, ReprocessResult, Resend, Selection, Step, StepOutcome, Which,
+    job_changes, judge_attempts, plan, reprocess, reprocess_by_ramp, select,
 };
 pub use running::{AttemptSummary, Request, Runner, convert_entry, convert_path, missing_program};
 pub(crate) use running::{Session, Terms, is_bundle_name, record, run_over};

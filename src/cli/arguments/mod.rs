@@ -1,6 +1,7 @@
 //! Parses what follows a verb on the command line: flags, dates, ages, sizes, pairs.
 
 mod age;
+mod comparing;
 mod date;
 mod globals;
 mod pairs;
@@ -8,6 +9,7 @@ mod size;
 mod vkey;
 
 pub(super) use age::parse_age;
+pub(super) use comparing::Comparing;
 pub(super) use date::parse_when;
 pub(super) use globals::{ColorWhen, Globals};
 pub(super) use pairs::{parse_pair, to_meta};

@@ -3,10 +3,15 @@
 use serde::Serialize;
 
 use crate::archive::{Access, Archive};
+use crate::cli::arguments::Comparing;
+use crate::cli::commands::reprocess::{configuration, configured_rules};
 use crate::cli::content::{no_entry, refuse_purged, refuse_purged_reports};
 use crate::cli::render::{counted, differences, escape};
 use crate::cli::run::{Context, Exit, Failure};
-use crate::convert::{Change, CompareRules, Verdict, compare_reports};
+use crate::convert::{
+    Change, ChangeInContext, CompareRules, Focus, PathPattern, Run, Verdict, compare_in_context,
+    judge,
+};
 use crate::entry::{Attempt, Entry, Outcome};
 use crate::id::{AttemptNo, EntryId};
 use crate::{Error, ErrorKind};
@@ -16,12 +21,15 @@ const REPORT_BYTES_MAX: u64 = 256 << 20;
 
 /// Show what really differs between the reports of two attempts
 ///
-/// JSON reports are compared by structure and value, others line by line. An id that a
-/// converter generates in each run does not count.
+/// JSON, XML and tables are compared by structure and value, other reports line by line. With
+/// --config, the rules of the converter say what does not count. Without it, only an id that is
+/// generated in each run and the temporary folder of a run do not.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   annals diff 4711
+  annals diff 4711 --path '/steps/*/limits' --context 4
+  annals --config host.toml diff 4711 --ignore '*/uuid' --ignored
   annals diff 4711 --attempt 3 --against 1 --json | jq .changes")]
 pub(crate) struct Args {
     /// The entry
@@ -32,6 +40,20 @@ pub(crate) struct Args {
     /// The older attempt [default: the one before]
     #[arg(long, value_name = "B")]
     against: Option<u32>,
+    /// Only what differs at this place, or below it
+    #[arg(long, value_name = "PATTERN")]
+    path: Option<PathPattern>,
+    /// Show each difference with so many members beside it
+    #[arg(long, value_name = "N")]
+    context: Option<usize>,
+    /// Most differences that are shown
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    limit: usize,
+    /// Also list the differences that do not count, with the rule
+    #[arg(long)]
+    ignored: bool,
+    #[command(flatten)]
+    comparing: Comparing,
 }
 
 #[derive(Serialize)]
@@ -40,11 +62,24 @@ struct Compared<'a> {
     attempt: AttemptNo,
     against: AttemptNo,
     verdict: Verdict,
-    changes: &'a [Change],
+    changes: Shown<'a>,
+    /// Number of differences that are not listed.
+    more_changes: u64,
     ignored: &'a [Change],
+    more_ignored: u64,
+}
+
+/// The differences, with or without what is around them.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown<'a> {
+    Plain(Vec<&'a Change>),
+    InContext(&'a [ChangeInContext]),
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let rules = configured_rules(configuration(context)?.as_ref());
+    let rules = args.comparing.apply(rules);
     let archive = context.open(Access::ReadOnly)?;
     let entry = archive
         .snapshot()?
@@ -55,17 +90,35 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     for attempt in [old, new] {
         refuse_purged_reports(&entry, attempt.attempt, &context.zone())?;
     }
+    let rules = rules.of_converter(&new.converter);
     let reports = |attempt| reports_of(&archive, attempt);
-    let difference = compare_reports(&CompareRules::default(), &reports(old)?, &reports(new)?);
-    let verdict = Verdict::of(old.status, new.status, !difference.is_empty());
+    let (old_reports, new_reports) = (reports(old)?, reports(new)?);
+    let as_run = |attempt: &Attempt, reports| Run {
+        outcome: attempt.status,
+        reports,
+        unit: None,
+    };
+    let judged = judge(rules, as_run(old, &old_reports), as_run(new, &new_reports));
+    let difference = &judged.difference;
+    let (around, more_around) = in_context(&args, rules, &old_reports, &new_reports);
     if context.json() {
+        let plain = difference.changes.iter();
+        let plain = plain.filter(|change| args.is_meant(change));
         context.print_json(&Compared {
             id: entry.id,
             attempt: new.attempt,
             against: old.attempt,
-            verdict,
-            changes: &difference.changes,
+            verdict: judged.verdict,
+            changes: match args.context {
+                Some(_) => Shown::InContext(&around),
+                None => Shown::Plain(plain.collect()),
+            },
+            more_changes: match args.context {
+                Some(_) => more_around,
+                None => difference.more_changes,
+            },
             ignored: &difference.ignored,
+            more_ignored: difference.more_ignored,
         })?;
         return Ok(Exit::Done);
     }
@@ -74,20 +127,68 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         entry.id,
         words(old),
         words(new),
-        word(verdict)
+        word(judged.verdict)
     );
-    if !difference.changes.is_empty() {
+    let meant: Vec<&Change> = difference
+        .changes
+        .iter()
+        .filter(|change| args.is_meant(change))
+        .collect();
+    let mut more = more_around;
+    if args.context.is_some() {
+        for change in &around {
+            text += &differences::in_context(change, context.canvas());
+        }
+    } else if !meant.is_empty() {
+        let (table, hidden) = differences::table(&meant, args.limit, context.canvas());
         text.push('\n');
-        text += &differences::table(&difference.changes, context.canvas());
+        text += &table;
+        more = hidden + difference.more_changes;
+    }
+    if more > 0 {
+        text += &format!(
+            "and {} more: --path PATTERN shows a part, --limit N more of them\n",
+            counted(more, "difference", "differences")
+        );
+    }
+    if args.ignored && !difference.ignored.is_empty() {
+        text.push('\n');
+        text += &differences::ignored(&difference.ignored, args.limit, context.canvas());
     }
     context.print(text)?;
-    if !difference.ignored.is_empty() {
+    let ignored = difference.ignored.len() as u64 + difference.more_ignored;
+    if ignored > 0 && !args.ignored {
         context.note(format_args!(
-            "{} left out, different in each run",
-            counted(difference.ignored.len() as u64, "id", "ids")
+            "{} left out by rules; --ignored lists them, --strict counts them",
+            counted(ignored, "difference", "differences")
         ));
     }
     Ok(Exit::Done)
+}
+
+impl Args {
+    fn is_meant(&self, change: &Change) -> bool {
+        let pattern = self.path.as_ref();
+        pattern.is_none_or(|pattern| pattern.covers(&change.path))
+    }
+}
+
+/// Returns the differences with what is around them, if that is wanted.
+fn in_context(
+    args: &Args,
+    rules: &CompareRules,
+    old: &[Vec<u8>],
+    new: &[Vec<u8>],
+) -> (Vec<ChangeInContext>, u64) {
+    let Some(siblings) = args.context else {
+        return (Vec::new(), 0);
+    };
+    let focus = Focus {
+        path: args.path.clone(),
+        siblings,
+        limit: args.limit,
+    };
+    compare_in_context(rules, old, new, &focus)
 }
 
 /// Returns the attempts to compare, the older one first.
@@ -166,6 +267,11 @@ mod tests {
             id: entry.id,
             attempt,
             against,
+            path: None,
+            context: None,
+            limit: 40,
+            ignored: false,
+            comparing: Comparing::default(),
         };
         let (none, second, cross) = (
             args(None, None),
@@ -186,11 +292,7 @@ mod tests {
         assert_eq!(numbers(&none), (2, 3));
         assert_eq!(numbers(&second), (1, 2));
         assert_eq!(numbers(&cross), (3, 1));
-        let missing = Args {
-            id: entry.id,
-            attempt: Some(9),
-            against: None,
-        };
+        let missing = args(Some(9), None);
         assert!(pair(&entry, &missing).is_err());
         entry.attempts.clear();
         assert!(pair(&entry, &none).is_err());

@@ -1,201 +1,25 @@
-//! Renders the differences between reports: one by one for an entry, summed up for many.
+//! Renders the differences between the reports of one entry.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
-use serde::Serialize;
-
-use super::numbers::count;
+use super::escape::escape;
+use super::numbers::counted;
 use super::style::Style;
 use super::table::{Canvas, Cell, Column, Table};
-use crate::convert::{Change, Json};
-use crate::id::EntryId;
+use crate::convert::{Change, ChangeInContext, Json, Sibling};
 
-/// Most distinct places that are summed up. Changes at further places are only counted.
-const PLACES_MAX: usize = 1_000;
-/// Most distinct pairs of old and new value kept for one place. Beyond it, the place is marked as
-/// changing in many ways.
-const PAIRS_MAX: usize = 3;
-/// Most rows of a summary for people.
-const ROWS_MAX: usize = 12;
 /// Most characters of a value for people.
 const VALUE_CHARS_MAX: usize = 60;
+/// Most values of a structure that are shown where one is new or gone.
+const LEAVES_MAX: usize = 12;
+/// Most characters of a path in a table for people.
+const PATH_CHARS_MAX: usize = 44;
 
-/// The changes of many entries, grouped by their place in the report.
-#[derive(Debug, Default)]
-pub(crate) struct Differences {
-    places: BTreeMap<String, Place>,
-    beyond: u64,
-}
-
-#[derive(Debug)]
-struct Place {
-    entries: u64,
-    newest: EntryId,
-    pairs: Vec<Pair>,
-    in_many_ways: bool,
-}
-
-#[derive(Debug)]
-struct Pair {
-    old: Option<Json>,
-    new: Option<Json>,
-    entries: u64,
-    example: EntryId,
-}
-
-/// One place that differs, as JSON output shows it.
-#[derive(Serialize)]
-pub(crate) struct PlaceObject<'a> {
-    path: &'a str,
-    entries: u64,
-    example: Option<Example<'a>>,
-}
-
-#[derive(Serialize)]
-struct Example<'a> {
-    id: EntryId,
-    old: Option<&'a Json>,
-    new: Option<&'a Json>,
-}
-
-impl Differences {
-    /// Adds the changes of one entry.
-    pub(crate) fn add(&mut self, entry: EntryId, changes: &[Change]) {
-        for change in changes {
-            self.add_one(entry, change);
-        }
-    }
-
-    fn add_one(&mut self, entry: EntryId, change: &Change) {
-        let path = general(&change.path);
-        if !self.places.contains_key(&path) && self.places.len() >= PLACES_MAX {
-            self.beyond += 1;
-            return;
-        }
-        let place = self.places.entry(path).or_insert(Place {
-            entries: 0,
-            newest: EntryId::default(),
-            pairs: Vec::new(),
-            in_many_ways: false,
-        });
-        let first_of_entry = place.entries == 0 || place.newest != entry;
-        if first_of_entry {
-            place.entries += 1;
-            place.newest = entry;
-        }
-        let known = place
-            .pairs
-            .iter_mut()
-            .find(|pair| pair.old == change.old && pair.new == change.new);
-        if let Some(pair) = known {
-            pair.entries += u64::from(first_of_entry);
-        } else if place.pairs.len() < PAIRS_MAX {
-            place.pairs.push(Pair {
-                old: change.old.clone(),
-                new: change.new.clone(),
-                entries: 1,
-                example: entry,
-            });
-        } else {
-            place.in_many_ways = true;
-        }
-    }
-
-    /// Returns the places, those with most entries first.
-    fn by_entries(&self) -> Vec<(&str, &Place)> {
-        let mut places: Vec<_> = self
-            .places
-            .iter()
-            .map(|(path, place)| (path.as_str(), place))
-            .collect();
-        places.sort_by_key(|(_, place)| std::cmp::Reverse(place.entries));
-        places
-    }
-
-    pub(crate) fn objects(&self) -> Vec<PlaceObject<'_>> {
-        self.by_entries()
-            .into_iter()
-            .map(|(path, place)| PlaceObject {
-                path,
-                entries: place.entries,
-                example: place.pairs.first().map(|pair| Example {
-                    id: pair.example,
-                    old: pair.old.as_ref(),
-                    new: pair.new.as_ref(),
-                }),
-            })
-            .collect()
-    }
-
-    /// Renders the places that differ in most entries as a table. Returns nothing when nothing
-    /// differs.
-    pub(crate) fn table(&self, canvas: Canvas) -> String {
-        let columns = [
-            Column::clipped("WHERE"),
-            Column::right("ENTRIES"),
-            Column::clipped("BEFORE"),
-            Column::clipped("NOW"),
-            Column::right("SEE ENTRY"),
-        ];
-        let mut rows = Vec::new();
-        for (path, place) in self.by_entries() {
-            // A place that changes in many ways shows only its first example.
-            let pairs = if place.in_many_ways {
-                &place.pairs[..1]
-            } else {
-                &place.pairs[..]
-            };
-            for pair in pairs {
-                let entries = if place.in_many_ways {
-                    place.entries
-                } else {
-                    pair.entries
-                };
-                let shown = |value: &Option<Json>| {
-                    let text = short(value.as_ref()?);
-                    Some(if place.in_many_ways {
-                        format!("{text}, ...")
-                    } else {
-                        text
-                    })
-                };
-                rows.push(vec![
-                    Cell::new(path),
-                    Cell::new(count(entries)),
-                    Cell::maybe(shown(&pair.old)),
-                    Cell::maybe(shown(&pair.new)),
-                    Cell::new(pair.example.to_string()),
-                ]);
-            }
-        }
-        let hidden = rows.len().saturating_sub(ROWS_MAX) as u64 + self.beyond;
-        rows.truncate(ROWS_MAX);
-        let mut out = Table::new(&columns, canvas).page(&rows);
-        if hidden > 0 {
-            let more = format!("and {} more; --json has them all\n", count(hidden));
-            out += &more;
-        }
-        out
-    }
-}
-
-/// Returns the general form of a path, with `*` for every list index and line number.
-///
-/// So changes to different members of a list count as one place.
-fn general(path: &str) -> String {
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let separator = if path.starts_with("line ") { ' ' } else { '/' };
-    let parts: Vec<&str> = path
-        .split(separator)
-        .map(|part| if is_number(part) { "*" } else { part })
-        .collect();
-    parts.join(&separator.to_string())
-}
-
-/// Renders every change as a row: `+` is new, `-` is gone, `~` is different.
+/// Renders changes as rows: `+` is new, `-` is gone, `~` is different. Also returns how many rows
+/// there are beyond `limit`.
 ///
 /// Structures are shown member by member.
-pub(crate) fn table(changes: &[Change], canvas: Canvas) -> String {
+pub(crate) fn table(changes: &[&Change], limit: usize, canvas: Canvas) -> (String, u64) {
     let columns = [
         Column::left(""),
         Column::clipped("WHERE"),
@@ -203,30 +27,142 @@ pub(crate) fn table(changes: &[Change], canvas: Canvas) -> String {
         Column::clipped("NOW"),
     ];
     let mut rows = Vec::new();
+    let mut hidden = 0;
+    let mut add = |sign, path: &str, old: Option<&Json>, new: Option<&Json>| {
+        if rows.len() < limit {
+            rows.push(row(sign, path, old, new));
+        } else {
+            hidden += 1;
+        }
+    };
     for change in changes {
         match (&change.old, &change.new) {
             (None, Some(new)) => leaves(&change.path, new, &mut |path, value| {
-                rows.push(row("+", Style::Good, path, None, Some(value)));
+                add(Sign::Added, path, None, Some(value));
             }),
             (Some(old), None) => leaves(&change.path, old, &mut |path, value| {
-                rows.push(row("-", Style::Bad, path, Some(value), None));
+                add(Sign::Removed, path, Some(value), None);
             }),
-            (old, new) => rows.push(row(
-                "~",
-                Style::Warn,
-                &change.path,
-                old.as_ref(),
-                new.as_ref(),
-            )),
+            (old, new) => add(Sign::Different, &change.path, old.as_ref(), new.as_ref()),
         }
     }
-    Table::new(&columns, canvas).page(&rows)
+    (Table::new(&columns, canvas).page(&rows), hidden)
 }
 
-fn row(sign: &str, style: Style, path: &str, old: Option<&Json>, new: Option<&Json>) -> Vec<Cell> {
+/// Renders differences that do not count, with the rules that say so.
+pub(crate) fn ignored(changes: &[Change], limit: usize, canvas: Canvas) -> String {
+    let columns = [
+        Column::clipped("LEFT OUT"),
+        Column::clipped("BY"),
+        Column::clipped("BEFORE"),
+        Column::clipped("NOW"),
+    ];
+    let listed = changes.iter().take(limit);
+    let rows: Vec<_> = listed
+        .map(|change| {
+            vec![
+                Cell::new(short_path(&change.path)),
+                Cell::maybe(change.rule.as_deref()),
+                Cell::maybe(change.old.as_ref().map(short)),
+                Cell::maybe(change.new.as_ref().map(short)),
+            ]
+        })
+        .collect();
+    let mut text = Table::new(&columns, canvas).page(&rows);
+    if let hidden @ 1.. = changes.len().saturating_sub(limit) {
+        let more = counted(hidden as u64, "more difference", "more differences");
+        text += &format!("and {more}; --limit N shows more of them\n");
+    }
+    text
+}
+
+/// Renders one change between the members beside it, after an empty line. Above it stand its path
+/// and the names of what it is in.
+pub(crate) fn in_context(found: &ChangeInContext, canvas: Canvas) -> String {
+    let change = &found.change;
+    let around = found.around.iter();
+    let names: Vec<_> = around.map(|level| escape(&level.name)).collect();
+    let path = match change.path.as_str() {
+        "" => Cow::Borrowed("the whole report"),
+        path => escape(path),
+    };
+    let title = Style::Bold.paint(&path, canvas.colour).into_owned();
+    let mut text = format!("\n{title}\n");
+    if !names.is_empty() {
+        text += &format!("  in {}\n", names.join(" > "));
+    }
+    let own = change.path.rsplit('/').next().unwrap_or_default();
+    let mut rows = Vec::new();
+    let beside = |sibling: &Sibling| {
+        vec![
+            Cell::new(""),
+            Cell::new(&sibling.name),
+            Cell::new(short(&sibling.value)),
+        ]
+    };
+    let marked = |sign: Sign, path: &str, value: &Json| {
+        vec![
+            sign.cell(),
+            Cell::new(short_path(path)),
+            Cell::new(short(value)),
+        ]
+    };
+    let half = found.siblings.len().div_ceil(2);
+    rows.extend(found.siblings[..half].iter().map(beside));
+    match (&change.old, &change.new) {
+        (Some(old), Some(new)) => {
+            rows.push(marked(Sign::Removed, own, old));
+            rows.push(marked(Sign::Added, own, new));
+        }
+        (old, new) => {
+            let sign = if old.is_some() {
+                Sign::Removed
+            } else {
+                Sign::Added
+            };
+            if let Some(value) = old.as_ref().or(new.as_ref()) {
+                let mut all = 0;
+                leaves(own, value, &mut |path, value| {
+                    all += 1;
+                    if all <= LEAVES_MAX {
+                        rows.push(marked(sign, path, value));
+                    }
+                });
+                if all > LEAVES_MAX {
+                    let more = format!("and {} more", all - LEAVES_MAX);
+                    rows.push(vec![sign.cell(), Cell::new(more), Cell::new("")]);
+                }
+            }
+        }
+    }
+    rows.extend(found.siblings[half..].iter().map(beside));
+    let columns = [Column::left(""), Column::clipped(""), Column::clipped("")];
+    let table = Table::new(&columns, canvas).untitled().page(&rows);
+    text + &table
+}
+
+/// How a row is marked.
+#[derive(Debug, Clone, Copy)]
+enum Sign {
+    Added,
+    Removed,
+    Different,
+}
+
+impl Sign {
+    fn cell(self) -> Cell {
+        match self {
+            Self::Added => Cell::new("+").style(Style::Good),
+            Self::Removed => Cell::new("-").style(Style::Bad),
+            Self::Different => Cell::new("~").style(Style::Warn),
+        }
+    }
+}
+
+fn row(sign: Sign, path: &str, old: Option<&Json>, new: Option<&Json>) -> Vec<Cell> {
     vec![
-        Cell::new(sign).style(style),
-        Cell::new(path),
+        sign.cell(),
+        Cell::new(short_path(path)),
         Cell::maybe(old.map(short)),
         Cell::maybe(new.map(short)),
     ]
@@ -240,7 +176,11 @@ fn leaves(path: &str, value: &Json, told: &mut impl FnMut(&str, &Json)) {
         match value {
             Json::Object(members) if !members.is_empty() => {
                 for (name, value) in members {
-                    walk(&format!("{path}/{}", name.words()), value, told);
+                    match name.words() {
+                        // The text of an XML element has the place of the element.
+                        name if name.is_empty() => walk(path, value, told),
+                        name => walk(&format!("{path}/{name}"), value, told),
+                    }
                 }
             }
             Json::List(items) if !items.is_empty() => {
@@ -254,7 +194,8 @@ fn leaves(path: &str, value: &Json, told: &mut impl FnMut(&str, &Json)) {
     walk(path, value, told);
 }
 
-fn short(value: &Json) -> String {
+/// Returns a value in at most 60 characters.
+pub(crate) fn short(value: &Json) -> String {
     let text = match value {
         Json::Object(members) => match value.member("name").and_then(Json::as_text) {
             Some(name) => format!("{{ {name:?} ... }}"),
@@ -268,6 +209,26 @@ fn short(value: &Json) -> String {
     }
     let cut: String = text.chars().take(VALUE_CHARS_MAX - 1).collect();
     cut + "…"
+}
+
+/// Returns a path in at most 44 characters: the parts at its end tell more than those before them.
+pub(crate) fn short_path(path: &str) -> Cow<'_, str> {
+    let chars = path.chars().count();
+    if chars <= PATH_CHARS_MAX {
+        return Cow::Borrowed(path);
+    }
+    let begin = path
+        .char_indices()
+        .nth(chars + 1 - PATH_CHARS_MAX)
+        .map_or(0, |(place, _)| place);
+    let end = &path[begin..];
+    let whole_parts = end.find('/').map_or(end, |slash| &end[slash..]);
+    let end = if whole_parts.chars().count() > PATH_CHARS_MAX / 2 {
+        whole_parts
+    } else {
+        end
+    };
+    Cow::Owned(format!("…{end}"))
 }
 
 #[cfg(test)]
@@ -287,46 +248,19 @@ mod tests {
     }
 
     #[test]
-    fn the_same_change_in_many_entries_is_one_row_with_their_number() {
-        let mut all = Differences::default();
-        for id in 1..=5 {
-            let step = json!({"name": "BT1", "value": id});
-            let place = format!("/steps/{id}");
-            all.add(
-                EntryId(id),
-                &[
-                    change("/result", Some(json!("P")), Some(json!("F"))),
-                    change(&place, None, Some(step)),
-                ],
-            );
-        }
-        all.add(
-            EntryId(9),
-            &[change("/result", Some(json!("F")), Some(json!("P")))],
-        );
-        assert_eq!(
-            all.table(PLAIN),
-            "WHERE     ENTRIES  BEFORE  NOW                 SEE ENTRY\n\
-             /result         5  \"P\"     \"F\"                         1\n\
-             /result         1  \"F\"     \"P\"                         9\n\
-             /steps/*        5  -       { \"BT1\" ... }, ...          1\n"
-        );
-        assert_eq!(all.objects()[0].entries, 6);
-    }
-
-    #[test]
     fn a_new_structure_is_told_member_by_member() {
-        let text = table(
-            &[
-                change("/result", Some(json!("P")), Some(json!("F"))),
-                change(
-                    "/steps/3",
-                    None,
-                    Some(json!({"name": "BT1", "limits": [1, 2]})),
-                ),
-            ],
-            PLAIN,
-        );
+        let changes = [
+            change("/result", Some(json!("P")), Some(json!("F"))),
+            change(
+                "/steps/3",
+                None,
+                Some(json!({"name": "BT1", "limits": [1, 2]})),
+            ),
+        ];
+        let changes: Vec<&Change> = changes.iter().collect();
+        let (short, hidden) = table(&changes, 2, PLAIN);
+        assert_eq!((short.lines().count(), hidden), (3, 2));
+        let (text, _) = table(&changes, 10, PLAIN);
         assert_eq!(
             text,
             "   WHERE              BEFORE  NOW\n\
@@ -338,10 +272,11 @@ mod tests {
     }
 
     #[test]
-    fn a_long_value_is_cut_and_a_line_of_text_keeps_its_words() {
+    fn a_long_value_is_cut_at_its_end_and_a_long_path_at_its_beginning() {
         assert_eq!(short(&Json::text("x".repeat(100))).chars().count(), 60);
-        assert_eq!(general("line 12"), "line *");
-        assert_eq!(general("/a/12/b2"), "/a/*/b2");
-        assert_eq!(general(""), "");
+        let path = "/plate reader aggregate document/*/measurement document/*/identifier";
+        assert_eq!(short_path(path), "…/*/measurement document/*/identifier");
+        assert_eq!(short_path(&"ä".repeat(100)).chars().count(), 44);
+        assert_eq!(short_path("/a/b"), "/a/b");
     }
 }

@@ -1,5 +1,6 @@
 //! Renders output: tables, colours, sizes, JSON, differences, progress.
 
+pub(super) mod changes;
 pub(super) mod differences;
 mod escape;
 mod json;
@@ -9,7 +10,6 @@ pub(super) mod reasons;
 mod style;
 mod table;
 
-pub(super) use differences::{Differences, PlaceObject};
 pub(super) use escape::{escape, escape_json};
 pub(super) use json::{error_json, log_line, path_text, to_json};
 pub(super) use numbers::{count, counted, duration, size};

@@ -156,6 +156,12 @@ impl Table {
         }
     }
 
+    /// Leaves out the titles.
+    pub(crate) fn untitled(mut self) -> Self {
+        self.titled = true;
+        self
+    }
+
     /// Renders further rows. The first page has the titles above it; without rows there are no
     /// titles.
     pub(crate) fn page(&mut self, rows: &[Vec<Cell>]) -> String {

@@ -12,10 +12,14 @@
 
 mod change;
 mod context;
+mod evidence;
 mod generated;
 mod judge;
 mod path;
+mod pattern;
+mod proposal;
 mod rules;
+mod summary;
 mod table;
 mod tolerance;
 mod walk;
@@ -26,7 +30,10 @@ pub use context::{ChangeInContext, Focus, Level, Sibling, compare_in_context};
 pub use generated::Generated;
 pub use judge::{Judgement, Run, Verdict, judge};
 pub use path::{ParsePatternError, PathPattern};
+pub use pattern::{ChangeKind, ChangePattern};
+pub use proposal::{Proposal, ProposedRule};
 pub use rules::{CompareRules, RuleBook, RuleError};
+pub use summary::{ChangeSummary, ChangedPlace, Counted, IgnoredByRule};
 pub use tolerance::{ParseToleranceError, Tolerance};
 
 use self::walk::{Finding, walk};

@@ -124,6 +124,11 @@ impl CompareRules {
         self
     }
 
+    /// Returns the patterns of places that do not count.
+    pub fn ignored(&self) -> &[PathPattern] {
+        &self.ignore
+    }
+
     /// Returns true if these are the rules of a converter that has none of its own.
     pub fn is_usual(&self) -> bool {
         *self == Self::default()

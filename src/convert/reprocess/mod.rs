@@ -1,6 +1,7 @@
 //! Runs converters again over archived entries, and compares the results.
 
 mod blocked;
+mod changes;
 mod choice;
 mod choosing;
 mod in_order;
@@ -15,6 +16,7 @@ mod step;
 mod untried;
 mod work;
 
+pub use changes::{JobChange, job_changes, judge_attempts};
 pub use job::{Ramp, reprocess, reprocess_by_ramp};
 pub use options::{OnCancel, OnError, Params, Reprocess, Resend, Which};
 pub use plan::{ConverterLabel, PlannedRun, PlannedSkip, ReprocessPlan, plan};

@@ -102,7 +102,9 @@ impl ReprocessResult {
                 }
                 None
             }
-            StepOutcome::Earlier { outcome, verdict } => {
+            StepOutcome::Earlier {
+                outcome, verdict, ..
+            } => {
                 self.count_outcome(*outcome);
                 self.count_verdict(*verdict);
                 None
@@ -178,6 +180,7 @@ mod tests {
             verdict: Some(verdict),
             difference: compare(b"{}", b"{}"),
             queued: 0,
+            converter: "ICT".into(),
         }
     }
 
@@ -197,6 +200,8 @@ mod tests {
             StepOutcome::Earlier {
                 outcome: Outcome::Success,
                 verdict: Some(Verdict::Changed),
+                difference: compare(b"{}", b"{}"),
+                converter: "ICT".into(),
             },
         ] {
             result.count(&step(outcome));

@@ -36,6 +36,8 @@ pub enum StepOutcome {
         difference: Difference,
         /// Number of reports queued for submission.
         queued: u64,
+        /// The name of the converter that ran.
+        converter: String,
     },
     /// The entry was skipped.
     Skipped {
@@ -58,5 +60,9 @@ pub enum StepOutcome {
         outcome: Outcome,
         /// Its comparison with the attempt before; `None` when there was none.
         verdict: Option<Verdict>,
+        /// The differences from the reports of the attempt before.
+        difference: Difference,
+        /// The name of the converter that ran.
+        converter: String,
     },
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::blocked::{Blocked, Instead};
+use super::changes::judge_attempts;
 use super::choice::{Chosen, Unfit, without_source};
 use super::options::{Reprocess, Resend};
 use super::runners::{RunnerKey, Runners};
 use super::step::StepOutcome;
 use crate::archive::{Archive, JobRun, Turn};
-use crate::convert::compare::{CompareRules, Judgement, Run, Verdict, judge};
+use crate::convert::compare::{CompareRules, Difference, Judgement, Run, Verdict, judge};
 use crate::convert::converter::Converter;
 use crate::convert::process::{Cancel, STDOUT_BYTES_MAX};
 use crate::convert::protocol::Conversion;
@@ -118,10 +119,12 @@ impl Work<'_> {
                 .iter()
                 .position(|tried| tried.job == Some(job))
         {
-            let judged = self.judge_earlier(&entry.attempts[..=earlier]);
+            let (verdict, difference) = parted(self.judge_earlier(&entry.attempts[..=earlier]));
             return over(StepOutcome::Earlier {
                 outcome: entry.attempts[earlier].status,
-                verdict: judged.map(|judged| judged.verdict),
+                verdict,
+                difference,
+                converter: entry.attempts[earlier].converter.clone(),
             });
         }
         let chosen = self.choose(&entry)?;
@@ -156,10 +159,7 @@ impl Work<'_> {
             conversion,
         } = converted;
         let rules = self.rules_of(&chosen.runner.converter().name);
-        let judged = self.judge(rules, &entry, &conversion);
-        let (verdict, difference) = judged.map_or_else(Default::default, |judged| {
-            (Some(judged.verdict), judged.difference)
-        });
+        let (verdict, difference) = parted(self.judge(rules, &entry, &conversion));
         let (outcome, error) = (conversion.outcome, conversion.error.clone());
         let mut queued = 0;
         let mut attempt = None;
@@ -194,6 +194,7 @@ impl Work<'_> {
             verdict,
             difference,
             queued,
+            converter: chosen.runner.converter().name.clone(),
         })
     }
 
@@ -236,7 +237,7 @@ impl Work<'_> {
         let mut unit = entry.unit.clone();
         entry.unit_given.merge(&mut unit, &now.unit);
         let reports = if before.status == now.outcome {
-            self.reports_of(before)
+            reports_of(self.archive, before)
         } else {
             Ok(Vec::new())
         };
@@ -255,42 +256,31 @@ impl Work<'_> {
 
     /// Compares the last of some attempts, which an earlier run of the job made, with the one
     /// before it.
-    ///
-    /// What the attempts found out about the unit is not on record for each of them, so only
-    /// outcomes and reports are compared.
     fn judge_earlier(&self, attempts: &[Attempt]) -> Option<Judgement> {
         let [.., before, now] = attempts else {
             return None;
         };
-        let rules = self.rules_of(&now.converter);
-        let reports = self
-            .reports_of(before)
-            .and_then(|old| Ok((old, self.reports_of(now)?)));
-        let (old, new) = match reports {
-            Ok(reports) => reports,
-            Err(error) => {
-                let why = error.to_string();
-                return Some(Judgement::unreadable(before.status, now.status, &why));
-            }
-        };
-        let run = |attempt: &Attempt, reports| Run {
-            outcome: attempt.status,
-            reports,
-            unit: None,
-        };
-        Some(judge(rules, run(before, &old), run(now, &new)))
+        Some(judge_attempts(
+            self.archive,
+            &self.options.rules,
+            before,
+            now,
+        ))
     }
+}
 
-    fn reports_of(&self, attempt: &Attempt) -> Result<Vec<Vec<u8>>> {
-        attempt
-            .reports
-            .iter()
-            .map(|report| {
-                self.archive
-                    .read_all(&report.blake3, STDOUT_BYTES_MAX as u64)
-            })
-            .collect()
-    }
+/// Reads the archived reports of an attempt.
+pub(super) fn reports_of(archive: &Archive, attempt: &Attempt) -> Result<Vec<Vec<u8>>> {
+    let reports = attempt.reports.iter();
+    reports
+        .map(|report| archive.read_all(&report.blake3, STDOUT_BYTES_MAX as u64))
+        .collect()
+}
+
+fn parted(judged: Option<Judgement>) -> (Option<Verdict>, Difference) {
+    judged.map_or_else(Default::default, |judged| {
+        (Some(judged.verdict), judged.difference)
+    })
 }
 
 /// Turns an error of the converter itself into one that is no fault of the entry.

@@ -1,5 +1,6 @@
 //! `annals job`: shows reprocess jobs, and pauses, resumes and cancels them.
 
+mod changes;
 mod failures;
 mod list;
 mod object;

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::{list, retry, show, watch};
+use super::{changes, list, retry, show, watch};
 use crate::archive::{Access, JobState};
 use crate::cli::commands::reprocess::{self, Speed};
 use crate::cli::run::{Context, Exit, Failure};
@@ -16,6 +16,7 @@ use crate::id::JobId;
 Examples:
   annals job list
   annals job show 5120
+  annals job changes 5120 --path '/steps/*/limits'
   annals --config host.toml job resume 5120
   annals --config host.toml job retry-failed 5120
   annals list --job 5120 --status failed")]
@@ -28,6 +29,7 @@ pub(crate) struct Args {
 enum Action {
     List(List),
     Show(Show),
+    Changes(changes::Args),
     Watch(Watch),
     Pause(Pause),
     Resume(Resume),
@@ -109,6 +111,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     match args.action {
         Action::List(List {}) => list::list(&context.open(Access::ReadOnly)?, context),
         Action::Show(args) => show::show(&context.open(Access::ReadOnly)?, args.id, context),
+        Action::Changes(args) => changes::changes(args, context),
         Action::Watch(args) => watch::watch(&context.open(Access::ReadOnly)?, args.id, context),
         Action::Pause(args) => stop(args.id, JobStop::Paused, context),
         Action::Cancel(args) => stop(args.id, JobStop::Cancelled, context),

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 
+use crate::cli::arguments::Comparing;
 use crate::cli::entries::Filters;
 use crate::event::JobPriority;
 use crate::id::EntryId;
@@ -55,6 +56,8 @@ pub(crate) struct Args {
     /// Exit code 6 when anything changed
     #[arg(long)]
     pub(super) fail_on_change: bool,
+    #[command(flatten)]
+    pub(super) comparing: Comparing,
     /// Why; recorded for good
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,

@@ -4,11 +4,11 @@ use crossbeam_channel::{Sender, bounded};
 
 use crate::ErrorKind;
 use crate::archive::Archive;
-use crate::cli::render::{Differences, count, counted, escape};
+use crate::cli::render::{count, counted, escape};
 use crate::cli::run::{Context, Failure, work_in_background};
 use crate::convert::{
-    Converter, Ramp, Reprocess, ReprocessResult, Selection, Step, StepOutcome, Verdict,
-    reprocess_by_ramp,
+    ChangeSummary, Converter, Ramp, Reprocess, ReprocessResult, Selection, Step, StepOutcome,
+    Verdict, reprocess_by_ramp,
 };
 use crate::id::EntryId;
 
@@ -25,7 +25,7 @@ enum News {
 /// What is collected from the steps of a job.
 #[derive(Default)]
 pub(super) struct Findings {
-    pub(super) differences: Differences,
+    pub(super) changes: ChangeSummary,
     pub(super) fixed: Vec<EntryId>,
     pub(super) broken: Vec<EntryId>,
 }
@@ -113,15 +113,23 @@ fn shall_go_on(so_far: &ReprocessResult, context: &mut Context<'_>) -> Result<bo
 
 impl Findings {
     fn add(&mut self, step: &Step) {
-        let StepOutcome::Ran {
+        let (StepOutcome::Ran {
             verdict,
             difference,
+            converter,
             ..
-        } = &step.outcome
+        }
+        | StepOutcome::Earlier {
+            verdict,
+            difference,
+            converter,
+            ..
+        }) = &step.outcome
         else {
             return;
         };
-        self.differences.add(step.entry, &difference.changes);
+        self.changes
+            .add(step.entry, converter, *verdict, difference);
         match verdict {
             Some(Verdict::Fixed) => self.fixed.push(step.entry),
             Some(Verdict::Broken) => self.broken.push(step.entry),

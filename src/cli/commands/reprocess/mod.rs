@@ -9,4 +9,5 @@ mod selection;
 mod verb;
 
 pub(super) use arguments::{Args, Speed};
-pub(super) use verb::{resume, retry, run};
+pub(super) use options::configured_rules;
+pub(super) use verb::{configuration, resume, retry, run};

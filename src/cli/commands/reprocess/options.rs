@@ -49,7 +49,7 @@ fn plain(speed: &Speed, config: Option<&Config>) -> Reprocess {
 }
 
 /// Returns the rules of the configured converters.
-pub(super) fn configured_rules(config: Option<&Config>) -> RuleBook {
+pub(in crate::cli) fn configured_rules(config: Option<&Config>) -> RuleBook {
     let configured = config.iter().flat_map(|config| &config.converters);
     RuleBook::of(configured.map(|config| &config.converter))
 }
@@ -78,6 +78,7 @@ pub(super) fn options(args: &Args, config: Option<&Config>) -> Result<Reprocess,
             Submit::All => Resend::All,
         },
         reason: args.reason.clone(),
+        rules: args.comparing.apply(configured_rules(config)),
         ..plain(&args.speed, config)
     };
     checked(options, config)

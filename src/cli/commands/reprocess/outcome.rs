@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::job::Findings;
 use super::plan::cannot_run;
 use super::verb::Manner;
-use crate::cli::render::{PlaceObject, Style, count, counted, duration, facts, reasons};
+use crate::cli::render::changes::{self, ChangesObject};
+use crate::cli::render::{Style, count, counted, duration, facts, reasons};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::ReprocessResult;
 use crate::event::JobStop;
@@ -23,7 +24,8 @@ struct Outcome<'a> {
     compare_only: bool,
     fixed_ids: &'a [EntryId],
     broken_ids: &'a [EntryId],
-    differences: Vec<PlaceObject<'a>>,
+    #[serde(flatten)]
+    changes: ChangesObject,
 }
 
 pub(super) fn tell_outcome(
@@ -38,7 +40,7 @@ pub(super) fn tell_outcome(
             compare_only: manner.compare_only,
             fixed_ids: &findings.fixed,
             broken_ids: &findings.broken,
-            differences: findings.differences.objects(),
+            changes: ChangesObject::of(&findings.changes),
         })?;
     } else {
         let text = page(result, findings, manner, context);
@@ -147,11 +149,9 @@ pub(super) fn page(
         known.push(("to be submitted", count(result.submitted)));
     }
     text += &facts(known, canvas);
-    let table = findings.differences.table(canvas);
-    if !table.is_empty() {
-        text.push('\n');
-        text += &table;
-    }
+    text += &changes::table(&findings.changes, canvas);
+    text += &changes::ignored(&findings.changes);
+    text += &changes::proposal(&findings.changes, &manner.rules);
     let errors = result.errors.iter();
     text + &reasons::table(errors.map(|error| (error.id, error.error.as_str())), canvas)
 }

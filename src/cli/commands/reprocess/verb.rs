@@ -11,7 +11,7 @@ use crate::archive::{Access, Archive};
 use crate::cli::entries::{Selected, refuse_unknown_version};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
-use crate::convert::{Converter, Reprocess, Resend, Selection, Which, plan};
+use crate::convert::{Converter, Reprocess, Resend, RuleBook, Selection, Which, plan};
 use crate::event::JobStarted;
 use crate::host::Config;
 use crate::id::{EntryId, JobId};
@@ -23,6 +23,8 @@ pub(super) struct Manner {
     pub(super) fail_on_change: bool,
     pub(super) compare_only: bool,
     pub(super) submits: bool,
+    /// What counts as a difference.
+    pub(super) rules: RuleBook,
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -47,6 +49,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         fail_on_change: args.fail_on_change,
         compare_only: args.compare_only,
         submits: args.submit != Submit::None,
+        rules: options.rules.clone(),
     };
     run_and_tell(
         archive,
@@ -101,6 +104,7 @@ fn run_recorded(
         fail_on_change: false,
         compare_only: false,
         submits: options.resend != Resend::None,
+        rules: options.rules.clone(),
     };
     run_and_tell(archive, config, selection, options, &manner, context)
 }
@@ -134,7 +138,7 @@ fn run_and_tell(
 }
 
 /// Returns the configuration, if one is named.
-fn configuration(context: &Context<'_>) -> Result<Option<Config>, Failure> {
+pub(in crate::cli) fn configuration(context: &Context<'_>) -> Result<Option<Config>, Failure> {
     Ok(
         match store::config_file(&context.globals, context.caller_env()) {
             Some(_) => Some(context.configuration()?),
