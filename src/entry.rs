@@ -1,5 +1,7 @@
 //! An entry: one archived source, what is known of it, and every attempt to convert it.
 
+mod cause;
+mod extent;
 mod note;
 mod part;
 mod period;
@@ -15,6 +17,10 @@ use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId, Sha256};
 use crate::setters::setters;
 use crate::time::Timestamp;
 
+pub(crate) use cause::Trouble;
+pub use cause::{Cause, CauseId, CauseKind};
+pub(crate) use extent::PathPart;
+pub use extent::{Extent, ReportPath};
 pub use note::{Correction, FactName, Note};
 pub use part::{Part, PurgedPart};
 pub use period::Period;
@@ -350,6 +356,17 @@ pub struct Attempt {
     pub job: Option<JobId>,
     /// The reports it made.
     pub reports: Vec<Report>,
+    /// Why its result is suspicious although the converter says success, in words. Empty when
+    /// nothing is.
+    #[serde(default)]
+    pub suspicious: Vec<String>,
+    /// How much its reports hold; `None` where that was not recorded.
+    #[serde(default)]
+    pub extent: Option<Extent>,
+    /// The newest later attempt with reports, which take the place of this one's. The reports of
+    /// this attempt are still there.
+    #[serde(default)]
+    pub superseded_by: Option<AttemptNo>,
 }
 
 /// One archived source with its metadata and all its attempts.
@@ -463,6 +480,36 @@ impl UnitGiven {
 }
 
 impl Entry {
+    /// Returns true when the result of its last attempt is suspicious.
+    pub fn is_suspicious(&self) -> bool {
+        let last = self.attempts.last();
+        last.is_some_and(|last| !last.suspicious.is_empty())
+    }
+
+    /// Returns the causes of the trouble with its last attempt: why it did not succeed, why its
+    /// result is suspicious, and why a server refused a report of it. Empty when all is well.
+    pub fn causes(&self) -> Vec<Cause> {
+        let Some(last) = self.attempts.last() else {
+            return Vec::new();
+        };
+        let refusals = last
+            .reports
+            .iter()
+            .filter_map(|report| match &report.submission {
+                Some(Submission::Rejected { status, text, .. }) => Some((*status, text.as_str())),
+                _ => None,
+            });
+        Trouble {
+            converter: &last.converter,
+            status: last.status,
+            error: last.error.as_deref(),
+            serial: self.unit.serial.as_deref(),
+            part: self.unit.part.as_deref(),
+            source_name: &self.source_name,
+        }
+        .causes(last.suspicious.iter().map(String::as_str), refusals)
+    }
+
     /// Returns whether one of its reports waits to be submitted.
     pub fn waits_for_submission(&self) -> bool {
         let mut reports = self.attempts.iter().flat_map(|attempt| &attempt.reports);

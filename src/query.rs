@@ -4,9 +4,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::{ParseWordError, Status};
+use crate::entry::{CauseId, ParseWordError, Status};
 use crate::event::PersonalField;
-use crate::id::{EntryId, JobId};
+use crate::id::{ConverterId, EntryId, JobId};
 use crate::setters::setters;
 use crate::time::Timestamp;
 
@@ -69,6 +69,15 @@ pub struct Filter {
     /// note. A serial or part that a note corrected is searched, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The trouble with its last attempt has this cause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<CauseId>,
+    /// Its last success was made by one of these converters. An empty list selects nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<Vec<Maker>>,
+    /// What to do with entries whose last attempt is suspicious.
+    #[serde(skip_serializing_if = "Suspicious::is_default")]
+    pub suspicious: Suspicious,
     /// What to do with purged entries.
     #[serde(skip_serializing_if = "Purged::is_default")]
     pub purged: Purged,
@@ -145,9 +154,49 @@ setters! { Filter {
     report_id: some [String];
     /// Sets the text to search for.
     text: some [String];
+    /// Sets the cause of the trouble.
+    failure: opt [CauseId];
+    /// Sets the converters that made the last success.
+    made_by: opt [Vec<Maker>];
+    /// Sets what to do with suspicious entries.
+    suspicious: [Suspicious];
     /// Sets what to do with purged entries.
     purged: [Purged];
 } }
+
+/// A converter as it made something: the name it ran under, and its identity.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Maker {
+    /// The name of the converter.
+    pub converter: String,
+    /// Its identity.
+    pub id: ConverterId,
+}
+
+/// What a query does with entries whose last attempt is suspicious.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Suspicious {
+    /// Lists them among the others.
+    #[default]
+    Include,
+    /// Lists nothing else.
+    Only,
+    /// Leaves them out.
+    Exclude,
+}
+
+impl Suspicious {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
 
 /// What a query does with purged entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

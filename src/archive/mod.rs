@@ -71,6 +71,7 @@ pub use privacy::reveal::{Account, PersonalValue, Revealed, ValueState};
 pub use purging::explain::{KeptBy, RetentionExplained};
 pub use purging::purge::{PurgeOutcome, RecordedPurge};
 pub use reading::entries::Entries;
+pub use reading::failures::{FailureGroup, MakerGroup};
 pub use reading::follow::{EventStream, NextEvent, StopEvents};
 pub use reading::notable::Notable;
 pub use reading::read::{BlobReader, Events, Leaf};

@@ -18,6 +18,7 @@
 mod compare;
 mod converter;
 mod folder;
+mod guard;
 mod process;
 mod protocol;
 mod reprocess;
@@ -40,6 +41,8 @@ pub(crate) use folder::{
     BEGINNING_BYTES, Item, Kind, Tarball, Tree, TreeError, archived_name, file_of, has_main_file,
     unpack,
 };
+pub use guard::{Expect, Expected, OnSuspicious, measure};
+pub(crate) use guard::{examine, examine_alone};
 pub use process::{Cancel, adopt_orphans};
 #[cfg(feature = "testing")]
 pub(crate) use protocol::understand;
@@ -50,6 +53,7 @@ pub use reprocess::{
     Ramp, Reprocess, ReprocessPlan, ReprocessResult, Resend, Selection, Step, StepOutcome, Which,
     job_changes, judge_attempts, plan, reprocess, reprocess_by_ramp, select,
 };
+pub use running::identity_of;
 pub use running::{AttemptSummary, Request, Runner, convert_entry, convert_path, missing_program};
 pub(crate) use running::{Session, Terms, is_bundle_name, record, run_over};
 pub use sandbox::{Enforcement, be_launcher};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::{Meta, Outcome, Unit};
+use crate::entry::{Extent, Meta, Outcome, Unit};
 use crate::event::source::BlobRef;
 use crate::id::{AttemptNo, ConverterId, EntryId, JobId};
 use crate::setters::setters;
@@ -53,6 +53,13 @@ pub struct Converted {
     /// The reprocess job it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobId>,
+    /// How much its reports hold. Absent for attempts without a result, and in older events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extent: Option<Extent>,
+    /// Why its result is suspicious although the converter says success, in words. Absent when
+    /// nothing is, and in older events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspicious: Vec<String>,
 }
 
 /// See [`Body::Reported`](crate::event::Body::Reported).
@@ -90,6 +97,20 @@ pub struct SubmitIntended {
     pub key: String,
     /// Where it is sent, without secrets.
     pub endpoint: String,
+    /// The report that it corrects, which the server has. Absent when there is none, and in older
+    /// events. A report that is sent again names the same one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrects: Option<Corrected>,
+}
+
+/// A report that a server has, and that a later one corrects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Corrected {
+    /// The attempt that made it.
+    pub attempt: AttemptNo,
+    /// The name that the server gave it, or the key that it was sent under.
+    pub report_id: String,
 }
 
 /// See [`Body::SubmitRejected`](crate::event::Body::SubmitRejected).

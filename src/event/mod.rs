@@ -23,7 +23,7 @@ pub use audit::{
     Scope, Verdict, Verified,
 };
 pub use conversion::{
-    BundleFile, ConfigChanged, Converted, ConverterRegistered, Reported, SubmitIntended,
+    BundleFile, ConfigChanged, Converted, ConverterRegistered, Corrected, Reported, SubmitIntended,
     SubmitRejected,
 };
 pub use evidence::{

@@ -295,6 +295,7 @@ mod tests {
             report,
             key: key.clone(),
             endpoint: endpoint.clone(),
+            corrects: None,
         };
         let rejected = SubmitRejected {
             entry,

@@ -90,6 +90,8 @@ impl Sample {
             reports: vec![blob(b"report")],
             submit: None,
             job: None,
+            extent: None,
+            suspicious: Vec::new(),
         });
         let bodies = [archived("SN1042.csv"), archived("SN1043.csv"), converted];
         let events = (1..).zip(bodies).map(|(seq, body)| Event {

@@ -15,7 +15,7 @@ mod supervise;
 
 pub use archives::Archives;
 pub use config::edit::Edit;
-pub use config::endpoint::Submit;
+pub use config::endpoint::{Relation, Submit};
 pub use config::settings::{
     ArchiveSettings, Config, ConfigErrors, ConverterConfig, EvidenceSettings, KeyInfo, Links,
     LogFormat, Origin, Problem, Retry, Setting, Unarchivable, Writers,

@@ -216,6 +216,12 @@ pub(super) enum Field {
     Label,
     /// Serials and parts that a note corrected.
     Former,
+    /// Entries whose last attempt is suspicious; the term is empty.
+    Suspicious,
+    /// The causes of the trouble with the last attempt.
+    Cause,
+    /// The converter that made the last success.
+    Maker,
 }
 
 impl Field {

@@ -4,6 +4,7 @@ use super::rows::{EntryHead, EntryRow, Raw};
 use super::tables::{DigestHead, Field};
 use super::text::{Trigram, Trigrams, fold};
 use crate::entry::Status;
+use crate::id::ConverterId;
 use crate::query::SortField;
 
 /// How many bytes of a text count for sorting and for posting-list terms. Texts that agree in these
@@ -13,6 +14,8 @@ pub(super) const TERM_BYTES_MAX: usize = 120;
 const PRESENT: u8 = 1;
 /// The whole term of an absent value; it sorts after every present value.
 const ABSENT: u8 = 2;
+/// Bytes of the term of a converter.
+const MAKER_BYTES: usize = 16;
 
 /// Returns the term of a text. Terms sort like the folded texts, absent last.
 pub(super) fn text_term(text: Option<&str>) -> Vec<u8> {
@@ -72,6 +75,16 @@ pub(super) fn status_term(status: Status) -> &'static [u8] {
     status.name().as_bytes()
 }
 
+/// Returns the term of a converter: a hash of its name and identity.
+pub(super) fn maker_term(converter: &str, id: &ConverterId) -> [u8; MAKER_BYTES] {
+    let mut hasher = blake3::Hasher::new_derive_key("annals 2026-11 index maker term v1");
+    hasher.update(id.as_bytes());
+    hasher.update(converter.as_bytes());
+    let mut term = [0; MAKER_BYTES];
+    hasher.finalize_xof().fill(&mut term);
+    term
+}
+
 /// Passes every term of `row` to `emit` with its field. A term may be passed twice.
 pub(super) fn terms(row: &EntryRow<'_>, mut emit: impl FnMut(Field, &[u8])) {
     let mut term = Vec::with_capacity(TERM_BYTES_MAX + 1);
@@ -113,6 +126,15 @@ pub(super) fn terms(row: &EntryRow<'_>, mut emit: impl FnMut(Field, &[u8])) {
         if let Some(job) = attempt.job {
             emit(Field::Job, &job.0.to_be_bytes());
         }
+    }
+    if row.is_suspicious() {
+        emit(Field::Suspicious, &[]);
+    }
+    for cause in row.causes() {
+        emit(Field::Cause, cause.id.as_bytes());
+    }
+    if let Some((converter, id)) = row.maker() {
+        emit(Field::Maker, &maker_term(converter, &id));
     }
 }
 

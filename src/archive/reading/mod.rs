@@ -1,6 +1,7 @@
 //! What comes out.
 
 pub(super) mod entries;
+pub(super) mod failures;
 pub(super) mod follow;
 pub(super) mod notable;
 pub(super) mod read;

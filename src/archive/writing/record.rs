@@ -9,7 +9,7 @@ use crate::archive::state::inline_record::inline_record;
 use crate::archive::state::pins::Pin;
 use crate::blob::compression::Level;
 use crate::blob::digests::Digests;
-use crate::entry::{Meta, Outcome, Retention, Unit};
+use crate::entry::{Extent, Meta, Outcome, Retention, Unit};
 use crate::event::{
     BlobRef, Body, BundleFile, ConfigChanged, Converted, ConverterRegistered, EntryRanges,
     HoldPlaced, HoldReleased, Reported,
@@ -57,6 +57,10 @@ pub struct NewAttempt {
     pub submit: Option<String>,
     /// The reprocess job it belongs to.
     pub job: Option<JobId>,
+    /// How much its reports hold, if that was measured.
+    pub extent: Option<Extent>,
+    /// Why its result is suspicious, in words.
+    pub suspicious: Vec<String>,
 }
 
 impl NewAttempt {
@@ -76,6 +80,8 @@ impl NewAttempt {
             reports: Vec::new(),
             submit: None,
             job: None,
+            extent: None,
+            suspicious: Vec::new(),
         }
     }
 }
@@ -101,6 +107,10 @@ setters! { NewAttempt {
     submit: some [String];
     /// Sets the reprocess job it belongs to.
     job: opt [JobId];
+    /// Sets how much its reports hold.
+    extent: opt [Extent];
+    /// Sets why its result is suspicious, in words.
+    suspicious: [Vec<String>];
 } }
 
 /// A converter to be recorded: what it is, and the bytes of its bundle.
@@ -201,6 +211,8 @@ impl Archive {
             reports,
             submit,
             job,
+            extent,
+            suspicious,
         } = attempt;
         if warnings.len() > WARNINGS_MAX {
             let more = warnings.len() - WARNINGS_MAX;
@@ -231,6 +243,12 @@ impl Archive {
                 reports: bring.blobs.clone(),
                 submit: submit.clone(),
                 job,
+                extent: extent.clone(),
+                suspicious: suspicious
+                    .iter()
+                    .cloned()
+                    .map(|text| cut(text, 512))
+                    .collect(),
             };
             let draft = Draft {
                 body: Body::Converted(fact),

@@ -9,8 +9,8 @@ use crate::archive::handle::Archive;
 use crate::archive::messages::Draft;
 use crate::archive::reading::snapshot::Snapshot;
 use crate::archive::writing::record::cut;
-use crate::entry::Submission;
-use crate::event::{Body, Reported, SubmitIntended, SubmitRejected};
+use crate::entry::{Entry, Submission};
+use crate::event::{Body, Corrected, Reported, SubmitIntended, SubmitRejected};
 use crate::id::{AttemptNo, EntryId, StoreId};
 use crate::index::{QueuePlace, QueuedRow};
 use crate::time::Timestamp;
@@ -36,6 +36,8 @@ pub struct PendingSubmission {
     pub key: String,
     /// A request with this key may have been sent.
     pub intended: bool,
+    /// The report of an earlier attempt that the server has, and that this one corrects.
+    pub corrects: Option<Corrected>,
     #[serde(skip)]
     place: QueuePlace,
 }
@@ -103,7 +105,15 @@ impl Snapshot {
         let rows = self.view().queue(converter, after, limit)?;
         rows.into_iter()
             .map(|(place, row)| {
-                let made = self.made(&row)?;
+                let entry = self.view().entry(row.entry)?;
+                let entry = entry.as_ref();
+                let made = made(entry, &row);
+                let corrects = if row.intended {
+                    // What was sent before is said again.
+                    row.corrects.clone().map(Corrected::from)
+                } else {
+                    entry.and_then(|entry| corrected(entry, row.attempt, place.report))
+                };
                 Ok(PendingSubmission {
                     entry: row.entry,
                     attempt: row.attempt,
@@ -112,24 +122,34 @@ impl Snapshot {
                     since: row.since,
                     key: key(self.store_id(), &row, place.report, made),
                     intended: row.intended,
+                    corrects,
                     place,
                 })
             })
             .collect()
     }
+}
 
-    /// Returns when the attempt that made a report was recorded.
-    fn made(&self, row: &QueuedRow) -> Result<Timestamp> {
-        let entry = self.view().entry(row.entry)?;
-        let made = entry.and_then(|entry| {
-            let mut attempts = entry.attempts.iter();
-            let attempt = attempts.find(|attempt| attempt.attempt == row.attempt)?;
-            Some(attempt.at)
-        });
-        // A waiting report always has an attempt. The key must exist even if the index says
-        // otherwise.
-        Ok(made.unwrap_or(row.since))
-    }
+/// Returns when the attempt that made a report was recorded.
+fn made(entry: Option<&Entry>, row: &QueuedRow) -> Timestamp {
+    let mut attempts = entry.into_iter().flat_map(|entry| &entry.attempts);
+    let made = attempts.find(|attempt| attempt.attempt == row.attempt);
+    // A waiting report always has an attempt. The key must exist even if the index says otherwise.
+    made.map_or(row.since, |attempt| attempt.at)
+}
+
+/// Returns the newest report that the server has of an earlier attempt and in the same place.
+fn corrected(entry: &Entry, attempt: AttemptNo, report: u32) -> Option<Corrected> {
+    let place = usize::try_from(report).ok()?;
+    let earlier = entry.attempts.iter().rev();
+    let mut earlier = earlier.filter(|earlier| earlier.attempt < attempt);
+    earlier.find_map(|earlier| {
+        let report_id = earlier.reports.get(place)?.report_id.clone()?;
+        Some(Corrected {
+            attempt: earlier.attempt,
+            report_id,
+        })
+    })
 }
 
 impl Archive {
@@ -146,6 +166,7 @@ impl Archive {
                     report: pending.report,
                     key: pending.key.clone(),
                     endpoint: endpoint.to_owned(),
+                    corrects: pending.corrects.clone(),
                 }))
             })
             .collect();
@@ -211,6 +232,7 @@ impl Archive {
                     since: attempt.at,
                     rejections: snapshot.view().rejections(id, attempt.attempt, report)?,
                     intended: true,
+                    corrects: None,
                 };
                 facts.push(Draft::fact(Body::SubmitIntended(SubmitIntended {
                     entry: id,
@@ -218,6 +240,7 @@ impl Archive {
                     report,
                     key: key(snapshot.store_id(), &row, report, attempt.at),
                     endpoint: endpoint.clone(),
+                    corrects: corrected(&entry, attempt.attempt, report),
                 })));
             }
         }

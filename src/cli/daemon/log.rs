@@ -103,7 +103,13 @@ fn of_file(notice: &Notice<'_>) {
             let entry = entry.map(|entry| entry.0);
             let duration_ms = u64::try_from(conversion.duration.as_millis()).unwrap_or(u64::MAX);
             let outcome = conversion.outcome.to_string();
-            if conversion.outcome == Outcome::Success {
+            let suspicious = conversion.suspicious.join("; ");
+            if conversion.outcome == Outcome::Success && !suspicious.is_empty() {
+                warn!(
+                    path,
+                    converter, entry, outcome, duration_ms, suspicious, "a suspicious result"
+                );
+            } else if conversion.outcome == Outcome::Success {
                 debug!(path, converter, entry, outcome, duration_ms, "converted");
             } else {
                 let error = conversion.error.as_deref().unwrap_or("no reason given");

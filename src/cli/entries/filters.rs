@@ -4,9 +4,9 @@ use clap::Args;
 
 use crate::cli::arguments::parse_pair;
 use crate::cli::run::Context;
-use crate::entry::Status;
+use crate::entry::{CauseId, Status};
 use crate::id::JobId;
-use crate::query::{Filter, Purged};
+use crate::query::{Filter, Purged, Suspicious};
 use crate::{Error, ErrorKind, Result};
 
 /// Which entries, by what is known of them. All that are stated must hold.
@@ -67,6 +67,15 @@ pub(crate) struct Criteria {
     /// Part of the file name, serial, part, error, a metadata value, or a note
     #[arg(long)]
     text: Option<String>,
+    /// The last attempt failed, or is suspicious, for this cause of `annals failures`
+    #[arg(long, value_name = "CAUSE")]
+    failure: Option<CauseId>,
+    /// The last attempt is suspicious although the converter says success
+    #[arg(long)]
+    suspicious: bool,
+    /// The last success was made by another identity of its converter than the one that runs now
+    #[arg(long)]
+    outdated: bool,
 }
 
 impl Filters {
@@ -111,6 +120,13 @@ impl Criteria {
             job: self.job,
             report_id: None,
             text: self.text.clone(),
+            failure: self.failure,
+            made_by: None,
+            suspicious: if self.suspicious {
+                Suspicious::Only
+            } else {
+                Suspicious::Include
+            },
             purged: Purged::Exclude,
         })
     }

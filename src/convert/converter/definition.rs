@@ -8,6 +8,7 @@ use super::arguments::Arguments;
 use super::bounds::Bounds;
 use super::companions::Companions;
 use crate::convert::compare::CompareRules;
+use crate::convert::guard::Expect;
 use crate::entry::ParseWordError;
 use crate::setters::setters;
 
@@ -49,6 +50,8 @@ pub struct Converter {
     pub environment: Option<String>,
     /// What counts when its reports are compared. The rules are no part of its identity.
     pub compare: CompareRules,
+    /// What is expected of its results. It is no part of its identity.
+    pub expect: Expect,
 }
 
 impl Converter {

@@ -276,6 +276,7 @@ impl<'a> Reading<'a> {
             duration: Duration::ZERO,
             retry_after,
             post_action,
+            ..Conversion::failed("")
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::{Meta, Outcome, ParseWordError, Unit};
+use crate::entry::{Extent, Meta, Outcome, ParseWordError, Unit};
 use crate::id::EntryId;
 
 /// Bytes of a converter's own words that are kept in an error.
@@ -89,6 +89,10 @@ pub struct Conversion {
     pub retry_after: Option<Duration>,
     /// What the converter wants done with the source, instead of the configured action.
     pub post_action: Option<PostAction>,
+    /// How much the reports hold; `None` until they were measured.
+    pub extent: Option<Extent>,
+    /// Why the result is suspicious although the converter says success, in words.
+    pub suspicious: Vec<String>,
 }
 
 impl Conversion {
@@ -102,6 +106,8 @@ impl Conversion {
             duration: Duration::ZERO,
             retry_after: None,
             post_action: None,
+            extent: None,
+            suspicious: Vec::new(),
         }
     }
 

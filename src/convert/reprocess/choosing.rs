@@ -117,15 +117,17 @@ impl Work<'_> {
         current: Option<&Converter>,
     ) -> Result<(Arc<Runner>, Option<String>)> {
         let id = registered.converter_id;
+        let expect = current.map(|converter| converter.expect.clone());
         let runner = self.runners.get(RunnerKey::Recorded(id), || {
-            Runner::recorded(
+            let runner = Runner::recorded(
                 self.archive,
                 registered,
                 current.map_or_else(Bounds::default, |converter| converter.bounds.clone()),
                 current.map_or_else(Arguments::default, |converter| converter.arguments.clone()),
                 self.options.jobs,
                 &self.options.scratch,
-            )
+            )?;
+            Ok(runner.with_expect(expect.unwrap_or_default()))
         })?;
         let identity = &runner.session()?.identity;
         let note = (identity.id != id).then(|| {

@@ -40,6 +40,9 @@ pub struct ReprocessResult {
     pub fixed: u64,
     /// Number of entries that succeeded before, and not now.
     pub broken: u64,
+    /// Number of entries with a suspicious result. They are also counted by their outcome and
+    /// verdict.
+    pub suspicious: u64,
     /// Number of entries without an earlier attempt to compare with.
     pub first: u64,
     /// Number of reports queued for submission; the host sends them.
@@ -77,8 +80,10 @@ impl ReprocessResult {
                 error,
                 verdict,
                 queued,
+                suspicious,
                 ..
             } => {
+                self.suspicious += u64::from(!suspicious.is_empty());
                 self.count_outcome(*outcome);
                 self.submitted += queued;
                 self.count_verdict(*verdict);
@@ -103,8 +108,12 @@ impl ReprocessResult {
                 None
             }
             StepOutcome::Earlier {
-                outcome, verdict, ..
+                outcome,
+                suspicious,
+                verdict,
+                ..
             } => {
+                self.suspicious += u64::from(!suspicious.is_empty());
                 self.count_outcome(*outcome);
                 self.count_verdict(*verdict);
                 None
@@ -181,6 +190,7 @@ mod tests {
             difference: compare(b"{}", b"{}"),
             queued: 0,
             converter: "ICT".into(),
+            suspicious: vec!["1 step".to_owned()],
         }
     }
 
@@ -199,6 +209,7 @@ mod tests {
             },
             StepOutcome::Earlier {
                 outcome: Outcome::Success,
+                suspicious: Vec::new(),
                 verdict: Some(Verdict::Changed),
                 difference: compare(b"{}", b"{}"),
                 converter: "ICT".into(),
@@ -216,6 +227,7 @@ mod tests {
             (5, 3, 2, 1)
         );
         assert_eq!((result.fixed, result.changed, result.broken), (1, 2, 1));
+        assert_eq!(result.suspicious, 3);
         let errors: Vec<&str> = result.errors.iter().map(|e| e.error.as_str()).collect();
         assert_eq!(errors, ["rejected", "no program", "purged"]);
     }

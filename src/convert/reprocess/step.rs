@@ -38,6 +38,8 @@ pub enum StepOutcome {
         queued: u64,
         /// The name of the converter that ran.
         converter: String,
+        /// Why the result is suspicious although the converter says success, in words.
+        suspicious: Vec<String>,
     },
     /// The entry was skipped.
     Skipped {
@@ -58,6 +60,8 @@ pub enum StepOutcome {
     Earlier {
         /// How that attempt ended.
         outcome: Outcome,
+        /// Why its result is suspicious, in words.
+        suspicious: Vec<String>,
         /// Its comparison with the attempt before; `None` when there was none.
         verdict: Option<Verdict>,
         /// The differences from the reports of the attempt before.

@@ -11,6 +11,7 @@ use super::step::StepOutcome;
 use crate::archive::{Archive, JobRun, Turn};
 use crate::convert::compare::{CompareRules, Difference, Judgement, Run, Verdict, judge};
 use crate::convert::converter::Converter;
+use crate::convert::guard::examine;
 use crate::convert::process::{Cancel, STDOUT_BYTES_MAX};
 use crate::convert::protocol::Conversion;
 use crate::convert::running::{Session, Terms, record, run_over};
@@ -125,6 +126,7 @@ impl Work<'_> {
                 verdict,
                 difference,
                 converter: entry.attempts[earlier].converter.clone(),
+                suspicious: entry.attempts[earlier].suspicious.clone(),
             });
         }
         let chosen = self.choose(&entry)?;
@@ -156,9 +158,12 @@ impl Work<'_> {
             entry,
             chosen,
             session,
-            conversion,
+            mut conversion,
         } = converted;
-        let rules = self.rules_of(&chosen.runner.converter().name);
+        let Converter { name, expect, .. } = chosen.runner.converter();
+        examine(self.archive, &entry, name, expect, &mut conversion)?;
+        let suspicious = conversion.suspicious.clone();
+        let rules = self.rules_of(name);
         let (verdict, difference) = parted(self.judge(rules, &entry, &conversion));
         let (outcome, error) = (conversion.outcome, conversion.error.clone());
         let mut queued = 0;
@@ -195,6 +200,7 @@ impl Work<'_> {
             difference,
             queued,
             converter: chosen.runner.converter().name.clone(),
+            suspicious,
         })
     }
 

@@ -10,8 +10,9 @@ use super::request::Request;
 use super::runner::Runner;
 use super::session::Session;
 use crate::archive::{Archive, NewAttempt};
-use crate::convert::converter::{Arguments, Companions, Listing, Takes};
+use crate::convert::converter::{Arguments, Companions, Converter, Listing, Takes};
 use crate::convert::folder::{Tarball, Tree, TreeError, file_of, folder_name};
+use crate::convert::guard::{examine, examine_alone};
 use crate::convert::process::Cancel;
 use crate::convert::protocol::Conversion;
 use crate::entry::{Entry, Outcome};
@@ -68,13 +69,17 @@ pub fn convert_entry(
         note: None,
     };
     let session = runner.session()?;
-    let Some(conversion) = run_over(archive, runner, &session, &entry, terms, cancel)? else {
+    let Some(mut conversion) = run_over(archive, runner, &session, &entry, terms, cancel)? else {
         return Ok(None);
     };
+    let Converter { name, expect, .. } = runner.converter();
+    examine(archive, &entry, name, expect, &mut conversion)?;
     record(archive, runner, &session, id, terms, conversion, None).map(Some)
 }
 
 /// Converts a file, or a folder if the converter takes folders, without recording anything.
+///
+/// The result is compared with stated expectations, not with other results.
 ///
 /// Returns `None` when cancelled.
 ///
@@ -82,6 +87,14 @@ pub fn convert_entry(
 /// `Invalid` when the path is neither, and for a folder with links or devices in it; otherwise as
 /// [`Runner::run`].
 pub fn convert_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Option<Conversion>> {
+    let Some(mut conversion) = run_path(runner, path, cancel)? else {
+        return Ok(None);
+    };
+    examine_alone(&runner.converter().expect, &mut conversion)?;
+    Ok(Some(conversion))
+}
+
+fn run_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Option<Conversion>> {
     let metadata = path
         .metadata()
         .map_err(|error| Error::io("read", path, error))?;
@@ -190,6 +203,8 @@ pub(crate) fn record(
             },
             submit: submit.filter(|_| conversion.outcome == Outcome::Success),
             job: terms.job,
+            extent: conversion.extent.clone(),
+            suspicious: conversion.suspicious.clone(),
         },
     )?;
     Ok(AttemptSummary {

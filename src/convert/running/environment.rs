@@ -143,8 +143,8 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
 
     use super::*;
-    use crate::convert::CompareRules;
     use crate::convert::{Arguments, Bounds, Mode, Takes};
+    use crate::convert::{CompareRules, Expect};
 
     fn judged(code: i32, stderr: &str) -> Died {
         judge(Some(ExitStatus::from_raw(code << 8)), stderr)
@@ -200,6 +200,7 @@ mod tests {
                 arguments: Arguments::default(),
                 environment: None,
                 compare: CompareRules::default(),
+                expect: Expect::default(),
             };
             missing_program(&converter)
         };

@@ -23,6 +23,16 @@ const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a program's version line that go into the environment note.
 const VERSION_BYTES_MAX: usize = 200;
 
+/// Returns the identity of a converter with its current files. A program without a stated
+/// environment is asked for its version.
+///
+/// # Errors
+/// `Invalid` for a bundle file that is missing, not a regular file, or not below the converter's
+/// folder.
+pub fn identity_of(converter: &Converter) -> Result<ConverterId> {
+    Identity::of(converter).map(|identity| identity.id)
+}
+
 /// A converter's identity, and the state of its files when they were hashed.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
@@ -268,8 +278,7 @@ mod tests {
     //! Checks that a changed converter gets a new identity although its claimed version stays.
 
     use super::*;
-    use crate::convert::CompareRules;
-    use crate::convert::{Arguments, Mode, Takes};
+    use crate::convert::{Arguments, CompareRules, Expect, Mode, Takes};
 
     fn converter(dir: &Path) -> Converter {
         Converter {
@@ -284,6 +293,7 @@ mod tests {
             arguments: Arguments::default(),
             environment: Some("Python 3.12.1".into()),
             compare: CompareRules::default(),
+            expect: Expect::default(),
         }
     }
 

@@ -15,6 +15,7 @@ pub(crate) use attempt::{Terms, record, run_over};
 pub(super) use environment::missing;
 pub use environment::missing_program;
 pub(super) use identity::Identity;
+pub use identity::identity_of;
 pub(crate) use identity::is_bundle_name;
 pub use request::Request;
 pub use runner::Runner;

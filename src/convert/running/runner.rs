@@ -19,6 +19,7 @@ use crate::convert::compare::CompareRules;
 use crate::convert::converter::{
     Arguments, Bounds, Converter, Mode, Revealed, Sandbox, program, read_mode,
 };
+use crate::convert::guard::Expect;
 use crate::convert::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
 use crate::convert::protocol::{self, Conversion, WorkerRequest};
 use crate::convert::sandbox::{self, Confinement, Enforcement};
@@ -108,6 +109,7 @@ impl Runner {
             arguments,
             environment: None,
             compare: CompareRules::default(),
+            expect: Expect::default(),
         };
         Self::over(converter, workers, scratch_root, Some(files))
     }
@@ -137,6 +139,14 @@ impl Runner {
             session: Mutex::new(Arc::new(session)),
             _files: files,
         })
+    }
+
+    /// Returns the runner with what is expected of its results. A recorded converter has the
+    /// default.
+    #[must_use]
+    pub fn with_expect(mut self, expect: Expect) -> Self {
+        self.converter.expect = expect;
+        self
     }
 
     /// Returns the converter.
@@ -466,6 +476,7 @@ mod tests {
             arguments: Arguments::default(),
             environment: Some(String::new()),
             compare: CompareRules::default(),
+            expect: Expect::default(),
         }
     }
 

@@ -104,6 +104,8 @@ fn the_converter_of_a_statement__is_named_with_its_files() {
         reports: Vec::new(),
         submit: None,
         job: None,
+        extent: None,
+        suspicious: Vec::new(),
     };
     let blob = plant.content(b"print()");
     let known = ConverterRegistered {

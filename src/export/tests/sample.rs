@@ -166,6 +166,8 @@ impl Plant {
             reports: vec![report],
             submit: None,
             job: None,
+            extent: None,
+            suspicious: Vec::new(),
         }));
     }
 

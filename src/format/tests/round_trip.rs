@@ -4,18 +4,18 @@ use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 
-use crate::entry::{Meta, Outcome, Retention, Unit};
+use crate::entry::{Extent, Meta, Outcome, Retention, Unit};
 use crate::event::{
     Accessed, Actor, ActorKind, ActorNamed, Annotated, Archived, BlobRef, Body, BundleFile,
     CheckpointCadence, CheckpointSigned, CheckpointTimestamped, ClockReading, ClockStepped,
     Compacted, ConfigChanged, ContentsCount, ContinuedFrom, Converted, ConverterEnvironment,
-    ConverterPromoted, ConverterRegistered, ConverterWaived, Counts, EntryRanges, Erased, Event,
-    Exported, GateEvidence, Grounds, HoldPlaced, HoldReleased, JobError, JobFinished, JobPriority,
-    JobResumed, JobSelected, JobStarted, JobStop, JobStopped, JudgedBy, KeyCreated, KeyLost,
-    KeyRotated, Lost, PartName, PersonalField, PrivacyDeclared, PurgePlanned, PurgeRefused,
-    PurgedEntries, Recovered, Repaired, RepairedFile, Reported, Reviewed, Scope, Sealed, Source,
-    StoreContinued, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown, Verified,
-    WaiverRevoked,
+    ConverterPromoted, ConverterRegistered, ConverterWaived, Corrected, Counts, EntryRanges,
+    Erased, Event, Exported, GateEvidence, Grounds, HoldPlaced, HoldReleased, JobError,
+    JobFinished, JobPriority, JobResumed, JobSelected, JobStarted, JobStop, JobStopped, JudgedBy,
+    KeyCreated, KeyLost, KeyRotated, Lost, PartName, PersonalField, PrivacyDeclared, PurgePlanned,
+    PurgeRefused, PurgedEntries, Recovered, Repaired, RepairedFile, Reported, Reviewed, Scope,
+    Sealed, Source, StoreContinued, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected,
+    Unknown, Verified, WaiverRevoked,
 };
 use crate::format::disclosure;
 use crate::format::leaf::{LeafError, decode, encode};
@@ -82,6 +82,24 @@ fn retention() -> impl Strategy<Value = Retention> {
         (0, 0) => Retention::Forever,
         (days, years) => Retention::Period { days, years },
     })
+}
+
+fn extent() -> BoxedStrategy<Extent> {
+    let numbers = (number(), of(number()), number(), number());
+    (numbers, any::<(bool, bool)>(), of(text()))
+        .prop_map(|(numbers, (serial, part), counted_at)| {
+            let (bytes, steps, values, empty) = numbers;
+            Extent {
+                bytes,
+                steps,
+                values,
+                empty,
+                serial,
+                part,
+                counted_at,
+            }
+        })
+        .boxed()
 }
 
 fn unit() -> BoxedStrategy<Unit> {
@@ -283,12 +301,20 @@ fn of_an_entry() -> impl Strategy<Value = Body> {
             of(text()),
             texts(),
         ),
-        (unit(), blobs(), of(text()), of(number()), texts()),
+        (
+            unit(),
+            blobs(),
+            of(text()),
+            of(number()),
+            texts(),
+            of(extent()),
+            texts(),
+        ),
     )
         .prop_map(|(what, how, came)| {
             let (entry, attempt, outcome, converter, converter_version) = what;
             let (converter_id, arguments, duration_ms, error, warnings) = how;
-            let (unit, reports, submit, job, sandbox) = came;
+            let (unit, reports, submit, job, sandbox, extent, suspicious) = came;
             Body::Converted(Converted {
                 entry,
                 attempt,
@@ -305,16 +331,22 @@ fn of_an_entry() -> impl Strategy<Value = Body> {
                 reports,
                 submit,
                 job: job.map(JobId),
+                extent,
+                suspicious,
             })
         });
-    let intended = (entry(), attempt(), any::<u32>(), text(), text()).prop_map(
-        |(entry, attempt, report, key, endpoint)| {
+    let corrected =
+        of((attempt(), text()).prop_map(|(attempt, report_id)| Corrected { attempt, report_id }));
+    let place = (entry(), attempt(), any::<u32>());
+    let intended = (place, text(), text(), corrected).prop_map(
+        |((entry, attempt, report), key, endpoint, corrects)| {
             Body::SubmitIntended(SubmitIntended {
                 entry,
                 attempt,
                 report,
                 key,
                 endpoint,
+                corrects,
             })
         },
     );

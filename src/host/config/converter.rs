@@ -3,11 +3,11 @@
 use std::fmt::Display;
 
 use super::companions;
-use super::endpoint::Submit;
+use super::endpoint::{Relation, Submit};
 use super::names::Names;
 use super::read::Reader;
 use super::schema::Value;
-use super::scope::{Scope, archive_settings, bounds};
+use super::scope::{Scope, archive_settings, bounds, expect};
 use super::settings::{ConverterConfig, Links, Retry, Writers};
 use crate::convert::{
     Arguments, Companions, CompareRules, Converter, Mode, PostAction, Takes, is_bundle_name,
@@ -78,6 +78,7 @@ impl Reader<'_> {
                 ),
                 environment: scope.optional_text("environment"),
                 compare,
+                expect: expect(scope),
                 name: name.clone(),
             },
             watch_folder: scope.folder("watch_folder"),
@@ -226,6 +227,10 @@ impl Reader<'_> {
         let submit = Submit {
             url,
             timeout: scope.seconds("submit.timeout_s"),
+            relation: match scope.text("submit.relation").as_str() {
+                "none" => Relation::None,
+                _ => Relation::Header,
+            },
             headers: scope.text_map("submit.headers"),
             dir: scope.dir.to_owned(),
         };

@@ -17,10 +17,23 @@ const SECRET_BYTES_MIN: usize = 4;
 pub struct Submit {
     /// How long one submission may take.
     pub timeout: Duration,
+    /// How the server is told that a report corrects an earlier one.
+    pub relation: Relation,
     pub(in crate::host) url: String,
     pub(in crate::host) headers: Meta,
     /// The folder that `${file:PATH}` is relative to.
     pub(in crate::host) dir: PathBuf,
+}
+
+/// How a server is told that a report corrects an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Relation {
+    /// The header `Annals-Corrects` has the name that the server gave the earlier report.
+    #[default]
+    Header,
+    /// It is not told.
+    None,
 }
 
 /// An address and its headers with all secrets filled in. Only the server may see it.
@@ -175,6 +188,7 @@ mod tests {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Submit {
             timeout: Duration::from_secs(1),
+            relation: Relation::Header,
             url: url.to_owned(),
             headers: headers.iter().map(owned).collect(),
             dir,

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use toml::de::DeValue;
 
 pub(in crate::host) use crate::convert::suggest;
-use crate::entry::Meta;
+use crate::entry::{Meta, ReportPath};
 
 /// One key of the configuration.
 #[derive(Debug)]
@@ -49,6 +49,10 @@ pub(in crate::host) enum Kind {
     Days(i64, i64),
     Address,
     Url,
+    /// `true`, `false`, `"always"`, or the place of something in a report.
+    Expected,
+    /// A place in a report, or an empty text.
+    ReportPath,
 }
 
 /// A value that was checked against its key.
@@ -138,6 +142,14 @@ pub(super) const KEYS: &[Key] = &[
     key("converter", "error_folder", Kind::Text, Some("\"\""), Yes, "for files that failed; empty: they stay"),
     key("converter", "retry.max_attempts", Kind::Whole(1, 100), Some("1"), Yes, "attempts before a failure is final"),
     key("converter", "retry.delay_s", Kind::Number(0.0, 86_400.0), Some("60"), Yes, "seconds between attempts"),
+    key("converter", "expect.serial", Kind::Expected, Some("true"), Yes, "a result has a serial number: true: where the attempt before or nearly all others have one; always; or here in the report"),
+    key("converter", "expect.part", Kind::Expected, Some("true"), Yes, "a result has a part number, as for expect.serial"),
+    key("converter", "expect.values", Kind::Flag, Some("true"), Yes, "a result has measured values where the attempt before or nearly all others have them"),
+    key("converter", "expect.steps", Kind::ReportPath, Some("\"\""), Yes, "where the steps of a report are; empty: the list with the most objects"),
+    key("converter", "expect.steps_min", Kind::Whole(0, 1_000_000_000), None, Yes, "fewest steps of a result"),
+    key("converter", "expect.steps_of_siblings", Kind::Number(0.0, 1.0), Some("0.5"), Yes, "the part of the steps of the attempt before and of others that a result has at least; 0: not compared"),
+    key("converter", "expect.report_bytes_min", Kind::Whole(0, 1_000_000_000), None, Yes, "fewest bytes of a report; 200 when not given, where the attempt before or nearly all others have as many"),
+    key("converter", "on_suspicious", Kind::Words(&["warn", "keep", "fail"]), Some("\"warn\""), Yes, "what becomes of a result that is not as expected: warn: flagged; keep: and the source is kept; fail: the attempt fails"),
     key("converter", "archive_enabled", Kind::Flag, Some("false"), Yes, "archive at all"),
     key("converter", "archive_required", Kind::Flag, Some("true"), Yes, "a file that cannot be archived waits; false: it is converted and kept"),
     key("converter", "archive_source_files", Kind::Flag, Some("true"), Yes, "archive what is converted; without it nothing is archived"),
@@ -150,6 +162,7 @@ pub(super) const KEYS: &[Key] = &[
     key("converter", "compression_level", Kind::Whole(1, 9), Some("6"), Yes, "1 fast .. 9 small"),
     key("converter", "submit.url", Kind::Url, None, Yes, "where reports are sent"),
     key("converter", "submit.headers", Kind::TextMap, Some("{}"), Yes, "sent along; values may hold ${VAR}, ${file:PATH} or ${credential:NAME}"),
+    key("converter", "submit.relation", Kind::Words(&["header", "none"]), Some("\"header\""), Yes, "header: a report that corrects an earlier one names it in Annals-Corrects"),
     key("converter", "submit.timeout_s", Kind::Number(0.1, 3_600.0), Some("30"), Yes, "seconds one submission may take"),
     key("retention", "name", Kind::Text, None, No, "required; recorded with everything that the class takes"),
     key("retention", "converter", Kind::TextOrTexts, None, No, "entries of any of these converters"),
@@ -194,6 +207,8 @@ impl Kind {
             Self::Days(min, max) => format!("a whole number from {min} to {max}, or \"forever\""),
             Self::Address => "an address and port such as \"127.0.0.1:7878\"".to_owned(),
             Self::Url => "a URL that begins with http:// or https://".to_owned(),
+            Self::Expected => "true, false, \"always\", or a place such as \"/sn\"".to_owned(),
+            Self::ReportPath => "a place such as \"/steps\" or \"/groups/*/steps\"".to_owned(),
         }
     }
 
@@ -252,6 +267,15 @@ impl Kind {
                 .filter(|text| text.parse::<SocketAddr>().is_ok())
                 .map(Value::Text),
             Self::Url => text().filter(|text| is_url(text)).map(Value::Text),
+            Self::Expected => match value.as_bool() {
+                Some(flag) => Some(Value::Flag(flag)),
+                None => text()
+                    .filter(|text| text == "always" || text.parse::<ReportPath>().is_ok())
+                    .map(Value::Text),
+            },
+            Self::ReportPath => text()
+                .filter(|text| text.is_empty() || text.parse::<ReportPath>().is_ok())
+                .map(Value::Text),
         };
         read.ok_or_else(|| {
             if self.may_hold_secrets() {

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::endpoint::masked;
 use super::schema::{KEYS, Value, find};
 use super::settings::{ArchiveSettings, Origin, Setting, Unarchivable};
-use crate::convert::{Bounds, MASK, Sandbox};
+use crate::convert::{Bounds, Expect, Expected, MASK, Sandbox};
 use crate::entry::{Meta, Retention};
 
 /// The values of one section with their lines, by key.
@@ -163,6 +163,26 @@ fn tidy(path: &Path) -> PathBuf {
         }
     }
     out
+}
+
+/// Returns what is expected of the results of a converter.
+pub(super) fn expect(scope: &Scope<'_>) -> Expect {
+    let expected = |name: &str| match scope.get(name) {
+        Some(Value::Flag(false)) => Expected::Never,
+        Some(Value::Text(text)) => text.parse().unwrap_or_default(),
+        _ => Expected::Usual,
+    };
+    let stated = |name: &str| scope.get(name).map(|_| scope.whole(name));
+    let mut expect = Expect::default()
+        .serial(expected("expect.serial"))
+        .part(expected("expect.part"))
+        .values(scope.flag("expect.values"))
+        .steps_of_siblings(scope.number("expect.steps_of_siblings"))
+        .on_suspicious(scope.text("on_suspicious").parse().unwrap_or_default());
+    expect.steps = scope.text("expect.steps").parse().ok();
+    expect.steps_min = stated("expect.steps_min");
+    expect.report_bytes_min = stated("expect.report_bytes_min");
+    expect
 }
 
 /// Returns the limits of a converter, and the keys whose values can't be used, with reasons.

@@ -68,6 +68,7 @@ struct Counts {
     archived: u64,
     archive_failed: u64,
     outcomes: BTreeMap<&'static str, u64>,
+    suspicious: u64,
     archiving: Rate,
     converting: Rate,
     purged: u64,
@@ -156,6 +157,13 @@ impl Counters {
             .entry(Status::from(outcome).name())
             .or_default() += 1;
         counts.converting.count(Instant::now());
+    }
+
+    /// Counts a result that is suspicious.
+    pub(in crate::host) fn suspicious(&self, converter: &str) {
+        let mut counted = self.lock();
+        counted.summary.suspicious += 1;
+        counted.of(converter).suspicious += 1;
     }
 
     /// Returns true when the last scan reported this problem too.
@@ -274,6 +282,7 @@ impl Counters {
                 suspended: outcome(Outcome::Suspended),
                 skipped: outcome(Outcome::Skipped),
                 rejected: outcome(Outcome::Rejected),
+                suspicious: counts.suspicious,
                 archived_per_minute: counts.archiving.sum(now),
                 converted_per_minute: counts.converting.sum(now),
                 purged: counts.purged,

@@ -120,6 +120,15 @@ fn conversions(page: &mut Page, status: &HostStatus) {
         }
     }
     page.by_converter(
+        (
+            "annals_suspicious_total",
+            "counter",
+            "Conversions with a suspicious result.",
+        ),
+        status,
+        |converter| converter.suspicious,
+    );
+    page.by_converter(
         ("annals_files_archived_total", "counter", "Files archived."),
         status,
         |converter| converter.archived,

@@ -285,6 +285,8 @@ pub struct RunSummary {
     pub skipped: u64,
     /// Number of conversions that were rejected.
     pub rejected: u64,
+    /// Number of conversions with a suspicious result; they are counted by their outcome, too.
+    pub suspicious: u64,
     /// Number of files that an earlier pass finished.
     pub known: u64,
     /// Number of files that were only cleared away, because their entries already had their final

@@ -114,6 +114,8 @@ pub struct ConverterStatus {
     pub skipped: u64,
     /// Number of conversions that were rejected.
     pub rejected: u64,
+    /// Number of conversions with a suspicious result; they are counted by their outcome, too.
+    pub suspicious: u64,
     /// Number of files archived in the last minute.
     pub archived_per_minute: u64,
     /// Number of files converted in the last minute.

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::converting::unready;
-use super::disposition::{Safety, case};
+use super::disposition::{Safety, Suspicion, case};
 use super::files::{ArchivedFile, Cleanup, LOOK_AGAIN, StageResult, TakenFile};
 use super::history::{History, entry, history, is_failure, key};
 use super::worker::FileWorker;
 use crate::archive::{Archive, Archived, Key, NewEntry, raw_name};
-use crate::entry::Entry;
+use crate::entry::{Attempt, Entry};
 use crate::host::config::settings::{ConverterConfig, Unarchivable};
 use crate::host::observe::notice::Notice;
 use crate::host::observe::stuck::StuckAt;
@@ -100,7 +100,11 @@ impl FileWorker {
                     return Ok(StageResult::Left("its next attempt is not due yet"));
                 }
                 History::Final(outcome) => {
-                    let ended = case(config, outcome, Safety::Archived, None, false).of(&seen);
+                    let last = entry.attempts.last();
+                    let suspicious = last.map_or(&[][..], |last| &last.suspicious);
+                    let suspicion = Suspicion::of(config, suspicious);
+                    let safety = Safety::Archived;
+                    let ended = case(config, outcome, safety, None, false, suspicion).of(&seen);
                     let disposition = ended.decide();
                     // A file that stays is not reported: the number of failed entries shows it, or
                     // all is well.
@@ -112,13 +116,12 @@ impl FileWorker {
                             outcome,
                         });
                     }
-                    let last = entry.attempts.last();
                     return Ok(StageResult::CleanUp(Box::new(Cleanup {
                         seen,
                         disposition,
                         entry: Some(id),
                         failed_by: last
-                            .filter(|_| is_failure(outcome))
+                            .filter(|_| is_failure(outcome) || suspicion.keeps(safety))
                             .and_then(|last| last.converter_id),
                     })));
                 }
@@ -240,8 +243,12 @@ impl FileWorker {
     /// Returns whether the entry's attempts allow another one. After a failure, that depends on the
     /// converter's current identity.
     fn history(&self, taken: &TakenFile, entry: &Entry) -> Result<History> {
-        let last = entry.attempts.last().map(|attempt| attempt.status);
-        let current = match last.filter(|status| is_failure(*status)) {
+        let config = taken.config();
+        let is_open = |last: &&Attempt| {
+            let suspicion = Suspicion::of(config, &last.suspicious);
+            is_failure(last.status) || suspicion.keeps(Safety::Archived)
+        };
+        let current = match entry.attempts.last().filter(is_open) {
             Some(_) => {
                 let identity = self.host.identity(&taken.active, taken.candidate.converter);
                 Some(identity.map_err(|error| unready(taken.config(), error))?)

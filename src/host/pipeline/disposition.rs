@@ -1,6 +1,6 @@
 //! Decides how a converted file is cleared away. It touches no file.
 
-use crate::convert::PostAction;
+use crate::convert::{OnSuspicious, PostAction};
 use crate::entry::Outcome;
 use crate::host::config::settings::ConverterConfig;
 use crate::host::sources::fingerprint::Fingerprint;
@@ -14,6 +14,35 @@ pub(in crate::host) enum Safety {
     NotWanted,
     /// There is no copy, although the configuration requires one.
     ArchiveFailed,
+}
+
+/// Whether a success is suspicious, and what that means for its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::host) enum Suspicion {
+    None,
+    /// The source is cleared away if the archive has it.
+    Flagged,
+    /// The source is kept.
+    Keeps,
+}
+
+impl Suspicion {
+    pub(super) fn of(config: &ConverterConfig, suspicious: &[String]) -> Self {
+        match config.converter.expect.on_suspicious {
+            _ if suspicious.is_empty() => Self::None,
+            OnSuspicious::Keep => Self::Keeps,
+            OnSuspicious::Warn | OnSuspicious::Fail => Self::Flagged,
+        }
+    }
+
+    /// Returns true when the source is kept although the outcome is a success.
+    pub(super) fn keeps(self, safety: Safety) -> bool {
+        match self {
+            Self::None => false,
+            Self::Flagged => safety != Safety::Archived,
+            Self::Keeps => true,
+        }
+    }
 }
 
 /// How a file is cleared away.
@@ -37,6 +66,8 @@ pub(in crate::host) struct Case {
     /// The action that the converter asked for.
     pub(in crate::host) requested: Option<PostAction>,
     pub(super) may_retry: bool,
+    /// Whether the result is suspicious although it is a success.
+    pub(super) suspicion: Suspicion,
     pub(in crate::host) has_done_folder: bool,
     pub(in crate::host) has_error_folder: bool,
 }
@@ -71,7 +102,11 @@ impl Case {
             Outcome::Suspended => Disposition::Retry,
             Outcome::Failed if self.may_retry => Disposition::Retry,
             Outcome::Failed | Outcome::Rejected => aside,
-            Outcome::Success | Outcome::Skipped if self.safety == Safety::ArchiveFailed => aside,
+            Outcome::Success | Outcome::Skipped
+                if self.safety == Safety::ArchiveFailed || self.suspicion.keeps(self.safety) =>
+            {
+                aside
+            }
             Outcome::Success | Outcome::Skipped => {
                 let possible = |action: PostAction| match action {
                     PostAction::Archive => self.safety == Safety::Archived,
@@ -94,6 +129,7 @@ pub(in crate::host) fn case(
     safety: Safety,
     requested: Option<PostAction>,
     may_retry: bool,
+    suspicion: Suspicion,
 ) -> Case {
     Case {
         outcome,
@@ -101,6 +137,7 @@ pub(in crate::host) fn case(
         configured: config.post_process,
         requested,
         may_retry,
+        suspicion,
         has_done_folder: config.done_folder.is_some(),
         has_error_folder: config.error_folder.is_some(),
     }
@@ -121,6 +158,7 @@ mod tests {
             configured,
             requested,
             may_retry,
+            suspicion: Suspicion::None,
             has_done_folder: configured != Delete,
             has_error_folder: configured != Keep,
         };
@@ -155,5 +193,34 @@ mod tests {
         ] {
             assert_eq!(given.decide(), expected, "{given:?}");
         }
+    }
+
+    /// A converter loses most of a file and says success. The file must not go before somebody has
+    /// looked, unless the archive has it.
+    #[test]
+    fn a_suspicious_success_removes_no_only_copy() {
+        let decide = |safety, suspicion, has_error_folder| {
+            let case = Case {
+                outcome: Outcome::Success,
+                safety,
+                configured: PostAction::Delete,
+                requested: None,
+                may_retry: false,
+                suspicion,
+                has_done_folder: true,
+                has_error_folder,
+            };
+            case.decide()
+        };
+        let (flagged, keeps) = (Suspicion::Flagged, Suspicion::Keeps);
+        let delete = Disposition::Post(PostAction::Delete);
+        assert_eq!(decide(Safety::Archived, flagged, true), delete);
+        assert_eq!(
+            decide(Safety::NotWanted, flagged, true),
+            Disposition::ToError
+        );
+        assert_eq!(decide(Safety::NotWanted, flagged, false), Disposition::Stay);
+        assert_eq!(decide(Safety::Archived, keeps, true), Disposition::ToError);
+        assert_eq!(decide(Safety::Archived, keeps, false), Disposition::Stay);
     }
 }

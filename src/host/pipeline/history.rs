@@ -31,7 +31,8 @@ pub(in crate::host) enum History {
 
 /// Decides whether a file may be converted again. `current` is the converter's identity now.
 ///
-/// A failure under another identity is retried at once, however many attempts there were.
+/// A failure under another identity is retried at once, however many attempts there were; so is a
+/// suspicious success, unless `current` is `None`.
 pub(in crate::host) fn history(
     entry: &Entry,
     current: Option<ConverterId>,
@@ -41,7 +42,8 @@ pub(in crate::host) fn history(
     let Some(last) = entry.attempts.last() else {
         return History::None;
     };
-    if is_failure(last.status) && is_of_another(last, current) {
+    let is_open = is_failure(last.status) || !last.suspicious.is_empty();
+    if is_open && is_of_another(last, current) {
         return History::Again;
     }
     let tried = tried_by(entry, current);

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::converting::{direct, terms};
-use super::disposition::{Disposition, case};
+use super::disposition::{Disposition, Suspicion, case};
 use super::files::{ArchivedFile, Cleanup, ConvertedFile, LOOK_AGAIN, StageResult, TakenFile};
 use super::history::{entry, is_failure, key, tried_by};
 use super::worker::FileWorker;
 use crate::Result;
-use crate::convert::{self, Conversion, Runner, Session};
+use crate::convert::{self, Conversion, Converter, Runner, Session};
 use crate::entry::Outcome;
 use crate::host::config::endpoint::Submit;
 use crate::host::observe::notice::Notice;
@@ -42,6 +42,7 @@ impl FileWorker {
         let taken = &ready.taken;
         let path = &taken.candidate.path;
         let config = taken.config();
+        self.examine(ready, &mut conversion)?;
         let mut submit = config.submit.as_ref().map(Submit::endpoint);
         if let Some(direct) = direct(config, ready.entry) {
             submit = None;
@@ -70,6 +71,9 @@ impl FileWorker {
         self.host
             .counters
             .converted(&config.converter.name, conversion.outcome);
+        if !conversion.suspicious.is_empty() {
+            self.host.counters.suspicious(&config.converter.name);
+        }
         (self.hooks.notice)(&Notice::Converted {
             path,
             converter: &config.converter.name,
@@ -77,12 +81,14 @@ impl FileWorker {
             conversion: &conversion,
         });
         let may_retry = tried < config.retry.max_attempts;
+        let suspicion = Suspicion::of(config, &conversion.suspicious);
         let ended = case(
             config,
             conversion.outcome,
             ready.safety,
             conversion.post_action,
             may_retry,
+            suspicion,
         )
         .of(&ready.seen);
         let disposition = ended.decide();
@@ -95,8 +101,22 @@ impl FileWorker {
             seen: ready.seen.clone(),
             disposition,
             entry: ready.entry,
-            failed_by: by.filter(|_| is_failure(conversion.outcome)),
+            failed_by: by
+                .filter(|_| is_failure(conversion.outcome) || suspicion.keeps(ready.safety)),
         })))
+    }
+
+    /// Notes in a result why it is suspicious, if it is.
+    fn examine(&self, ready: &ArchivedFile, conversion: &mut Conversion) -> Result<()> {
+        let config = ready.taken.config();
+        let Converter { name, expect, .. } = &config.converter;
+        match ready.entry {
+            Some(id) => {
+                let archive = self.host.archive_of(config)?;
+                convert::examine(archive, &entry(archive, id)?, name, expect, conversion)
+            }
+            None => convert::examine_alone(expect, conversion),
+        }
     }
 
     /// Sends the reports of a conversion that no store keeps.

@@ -1,6 +1,7 @@
 //! Sends one report in one HTTP request: bounded in time and memory, without redirects,
 //! cancellable.
 
+use std::fmt::Write as _;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub(in crate::host) struct Parcel {
     pub(in crate::host) to: Revealed,
     /// The idempotency key by which the server recognizes a report that is sent again.
     pub(in crate::host) key: String,
+    /// The name that the server gave an earlier report which this one corrects.
+    pub(in crate::host) corrects: Option<String>,
     pub(in crate::host) report: Vec<u8>,
 }
 
@@ -131,6 +134,9 @@ fn exchange(agent: &ureq::Agent, parcel: &Parcel) -> Result<Answer, Trouble> {
     let mut request = agent
         .post(&parcel.to.url)
         .header("Idempotency-Key", &parcel.key);
+    if let Some(report_id) = &parcel.corrects {
+        request = request.header("Annals-Corrects", header_value(report_id));
+    }
     let named = |name: &str| {
         let headers = &parcel.to.headers;
         headers
@@ -167,6 +173,20 @@ fn exchange(agent: &ureq::Agent, parcel: &Parcel) -> Result<Answer, Trouble> {
     let text = String::from_utf8_lossy(&answer.body);
     answer.body = parcel.to.secrets.mask(&text).into_bytes();
     Ok(answer)
+}
+
+/// Returns a text as the value of a header: what is no visible ASCII, and `%`, as `%` and two
+/// hexadecimal digits for each byte.
+fn header_value(text: &str) -> String {
+    let mut value = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_graphic() && byte != b'%' {
+            value.push(char::from(byte));
+        } else {
+            let _ = write!(value, "%{byte:02X}");
+        }
+    }
+    value
 }
 
 /// Returns the cause when no answer came.
@@ -224,6 +244,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_that_a_server_gave_fits_into_a_header() {
+        assert_eq!(header_value("8f2c-R/9"), "8f2c-R/9");
+        assert_eq!(header_value("50% ä\r\n"), "50%25%20%C3%A4%0D%0A");
+    }
+
+    #[test]
     fn a_server_whose_certificate_is_not_to_be_had_gets_no_report() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -249,6 +275,7 @@ mod tests {
         let parcel = Parcel {
             to: submit.reveal().expect("no variables"),
             key: "k".into(),
+            corrects: None,
             report: b"{}".to_vec(),
         };
         let sent = Client::new(&submit).send(parcel, &Cancel::default());

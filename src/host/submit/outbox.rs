@@ -15,8 +15,9 @@ use super::answer::{Meaning, Trouble, With, meaning};
 use super::http::{Client, Parcel};
 use crate::archive::{Archive, PendingSubmission};
 use crate::convert::Cancel;
+use crate::event::Corrected;
 use crate::host::archives::Archives;
-use crate::host::config::endpoint::Submit;
+use crate::host::config::endpoint::{Relation, Submit};
 use crate::host::config::settings::Config;
 use crate::host::observe::counters::Sent;
 use crate::host::observe::notice::Notice;
@@ -187,7 +188,7 @@ impl Outbox {
             return Delivered::NotYet("its endpoint is not configured any more".to_owned());
         };
         for (number, report) in (0..).zip(reports) {
-            match lane.send(&key(number), report.clone(), cancel) {
+            match lane.send(&key(number), None, report.clone(), cancel) {
                 None => return Delivered::Cancelled,
                 Some(Meaning::Taken(id)) => {
                     lane.opened();
@@ -284,6 +285,9 @@ impl Outbox {
         if page.is_empty() {
             return Ok(Advance::None);
         }
+        if lane.submit.relation == Relation::None {
+            page.iter_mut().for_each(|pending| pending.corrects = None);
+        }
         match archive.intend_submissions(&page, &lane.endpoint) {
             // One of them was purged meanwhile; the next check does not find it.
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Advance::Some),
@@ -306,7 +310,8 @@ impl Outbox {
                     return Ok(Advance::Some);
                 }
             };
-            match lane.send(&pending.key, report, cancel) {
+            let corrects = pending.corrects.as_ref();
+            match lane.send(&pending.key, corrects, report, cancel) {
                 None => return Ok(Advance::Cancelled),
                 Some(Meaning::Taken(id)) => {
                     let report_id = id.as_ref().unwrap_or(&pending.key);
@@ -433,7 +438,13 @@ impl EndpointQueue {
     }
 
     /// Sends one report and returns the meaning of the answer. `None` when cancelled.
-    fn send(&self, key: &str, report: Vec<u8>, cancel: &Cancel) -> Option<Meaning> {
+    fn send(
+        &self,
+        key: &str,
+        corrects: Option<&Corrected>,
+        report: Vec<u8>,
+        cancel: &Cancel,
+    ) -> Option<Meaning> {
         let to = match self.submit.reveal() {
             Ok(to) => to,
             Err(missing) => {
@@ -444,6 +455,7 @@ impl EndpointQueue {
         let parcel = Parcel {
             to,
             key: key.to_owned(),
+            corrects: corrects.map(|corrected| corrected.report_id.clone()),
             report,
         };
         Some(match self.client.send(parcel, cancel)? {

@@ -459,6 +459,9 @@ fn an_entry_with_its_final_attempt_is_not_converted_again() {
                 sandbox: Vec::new(),
                 job: None,
                 reports: Vec::new(),
+                suspicious: Vec::new(),
+                extent: None,
+                superseded_by: None,
             })
             .collect(),
         holds: Vec::new(),

@@ -9,7 +9,8 @@ use crate::id::{EntryId, EventSeq, JobId};
 use crate::index::error::IndexError;
 use crate::index::overlay::{Overlay, QueuePlace, Queued, key_digest};
 use crate::index::rows::{
-    self, ConverterRow, EntryRow, HoldRow, JobRow, PromotionsRow, QueuedRow, SubmissionRow,
+    self, ConverterRow, CorrectedRow, EntryRow, HoldRow, JobRow, PromotionsRow, QueuedRow,
+    SubmissionRow,
 };
 use crate::index::tables::ENTRY_ID_MAX;
 use crate::index::view::View;
@@ -229,6 +230,7 @@ impl Fold<'_> {
                     since: *time,
                     rejections: 0,
                     intended: false,
+                    corrects: None,
                 };
                 self.enqueue(&event.converter, place, row)?;
             }
@@ -255,6 +257,7 @@ impl Fold<'_> {
             since: event.time,
             rejections: report.rejections,
             intended: true,
+            corrects: body.corrects.as_ref().map(CorrectedRow::from),
         };
         let place = match report.submission {
             Some(SubmissionRow::Waiting {

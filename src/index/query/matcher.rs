@@ -7,7 +7,7 @@ use crate::index::rows::{self, EntryHead, EntryRow};
 use crate::index::tables::{Field, Span, Zone, entry_at};
 use crate::index::terms;
 use crate::index::text::{self, Trigram, contains_folded, equals_folded, fold};
-use crate::query::{Filter, Purged};
+use crate::query::{Filter, Purged, Suspicious};
 use crate::time::Timestamp;
 use std::ops::RangeInclusive;
 
@@ -21,6 +21,8 @@ pub(super) enum Clause {
     Times(RangeInclusive<i64>),
     /// The entry has a trigram in each of these ranges.
     Trigrams(Vec<(Trigram, Trigram)>),
+    /// The entry does not have the empty term of this field.
+    Without(Field),
 }
 
 /// A range of microseconds that contains nothing.
@@ -150,6 +152,24 @@ impl<'a> Matcher<'a> {
             let names = statuses.map(|status| terms::status_term(*status).to_vec());
             clauses.push(Clause::Terms(Field::Status, names.collect()));
         }
+        if let Some(failure) = &self.filter.failure {
+            clauses.push(Clause::Terms(
+                Field::Cause,
+                vec![failure.as_bytes().to_vec()],
+            ));
+        }
+        if let Some(makers) = &self.filter.made_by {
+            let makers = makers.iter();
+            let terms = makers.map(|maker| terms::maker_term(&maker.converter, &maker.id).to_vec());
+            clauses.push(Clause::Terms(Field::Maker, terms.collect()));
+        }
+        match self.filter.suspicious {
+            Suspicious::Include => {}
+            Suspicious::Only => {
+                clauses.push(Clause::Terms(Field::Suspicious, vec![Vec::new()]));
+            }
+            Suspicious::Exclude => clauses.push(Clause::Without(Field::Suspicious)),
+        }
         if let Some(times) = &self.times {
             clauses.push(Clause::Times(times.clone()));
         }
@@ -178,6 +198,9 @@ impl<'a> Matcher<'a> {
         }
         let head_says_all = filter.meta.is_empty()
             && filter.job.is_none()
+            && filter.failure.is_none()
+            && filter.made_by.is_none()
+            && filter.suspicious == Suspicious::Include
             && self.report_id.is_none()
             && self.labels.is_empty()
             && self.text.is_none();
@@ -221,6 +244,22 @@ impl<'a> Matcher<'a> {
         let labels = row.labels();
         let is_labelled = |wanted: &String| labels.iter().any(|has| equals_folded(has, wanted));
         filter.meta.iter().all(|(name, value)| has(name, value))
+            && match filter.suspicious {
+                Suspicious::Include => true,
+                Suspicious::Only => row.is_suspicious(),
+                Suspicious::Exclude => !row.is_suspicious(),
+            }
+            && filter
+                .failure
+                .is_none_or(|id| row.causes().iter().any(|cause| cause.id == id))
+            && filter.made_by.as_ref().is_none_or(|makers| {
+                let made = row.maker();
+                made.is_some_and(|(name, id)| {
+                    makers
+                        .iter()
+                        .any(|maker| maker.id == id && maker.converter == name)
+                })
+            })
             && self.labels.iter().all(is_labelled)
             && filter
                 .job

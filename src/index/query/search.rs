@@ -252,6 +252,14 @@ impl<'a> Search<'a> {
                 let bits = self.archived_in(span, times)?;
                 Ok(keep(bits))
             }
+            Clause::Without(field) => {
+                let mut bits = Bits::none();
+                reader.add_posting(span, Field::All, &[], &mut bits)?;
+                let mut without = Bits::none();
+                reader.add_posting(span, *field, &[], &mut without)?;
+                bits.subtract(&without);
+                Ok(keep(bits))
+            }
             Clause::Trigrams(ranges) => {
                 for (first, last) in ranges {
                     let mut bits = Bits::none();

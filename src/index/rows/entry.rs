@@ -3,10 +3,10 @@
 use super::codec::{CONFIG, Raw};
 use super::note::NoteRow;
 use crate::entry::{
-    Attempt, Entry, Meta, Outcome, Part, PurgedPart, Report, Retention, Status, Submission, Unit,
-    UnitGiven,
+    Attempt, Cause, Entry, Extent, Meta, Outcome, Part, PurgedPart, Report, Retention, Status,
+    Submission, Trouble, Unit, UnitGiven,
 };
-use crate::event::{Archived, BlobRef, Converted, PersonalField, SubmitRejected};
+use crate::event::{Archived, BlobRef, Converted, Corrected, PersonalField, SubmitRejected};
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, Sha256};
 use crate::index::error::IndexError;
 use crate::time::Timestamp;
@@ -190,6 +190,9 @@ pub(in crate::index) struct AttemptRow<'a> {
     pub(in crate::index) job: Option<JobId>,
     #[serde(borrow)]
     pub(in crate::index) reports: Vec<ReportRow<'a>>,
+    extent: Option<Extent>,
+    #[serde(borrow)]
+    pub(in crate::index) suspicious: Vec<&'a str>,
 }
 
 /// The row form of a [`Report`].
@@ -359,6 +362,8 @@ impl<'a> EntryRow<'a> {
                 .iter()
                 .map(|blob| ReportRow::made(blob, submission))
                 .collect(),
+            extent: event.extent.clone(),
+            suspicious: event.suspicious.iter().map(String::as_str).collect(),
         });
     }
 
@@ -465,6 +470,63 @@ impl<'a> EntryRow<'a> {
         self.attempts.iter().flat_map(|attempt| &attempt.reports)
     }
 
+    /// Returns the name and identity of the converter that made the last success, where both are
+    /// recorded.
+    pub(in crate::index) fn maker(&self) -> Option<(&'a str, ConverterId)> {
+        let mut attempts = self.attempts.iter().rev();
+        let made = attempts.find(|attempt| attempt.status == Outcome::Success)?;
+        let id = ConverterId::from_bytes(*made.converter_id?.0);
+        Some((made.converter(&self.head), id))
+    }
+
+    /// Returns true when the last attempt is suspicious.
+    pub(in crate::index) fn is_suspicious(&self) -> bool {
+        let last = self.attempts.last();
+        last.is_some_and(|last| !last.suspicious.is_empty())
+    }
+
+    /// Returns the causes of the trouble with the last attempt.
+    pub(in crate::index) fn causes(&self) -> Vec<Cause> {
+        let Some(last) = self.attempts.last() else {
+            return Vec::new();
+        };
+        let refusals = last
+            .reports
+            .iter()
+            .filter_map(|report| match report.submission {
+                Some(SubmissionRow::Rejected { status, text, .. }) => Some((status, text)),
+                _ => None,
+            });
+        let trouble = Trouble {
+            converter: last.converter(&self.head),
+            status: last.status,
+            error: last.error,
+            serial: self.head.serial,
+            part: self.head.part,
+            source_name: self.head.source_name,
+        };
+        trouble.causes(last.suspicious.iter().copied(), refusals)
+    }
+
+    /// Returns the attempts, oldest first, each with the newest later one whose reports take the
+    /// place of its own.
+    fn attempts(&self) -> Vec<Attempt> {
+        let mut newer = None;
+        let mut attempts: Vec<Attempt> = Vec::with_capacity(self.attempts.len());
+        for row in self.attempts.iter().rev() {
+            let mut attempt = row.attempt(&self.head);
+            if !attempt.reports.is_empty() {
+                attempt.superseded_by = newer;
+                if attempt.status == Outcome::Success {
+                    newer = newer.or(Some(attempt.attempt));
+                }
+            }
+            attempts.push(attempt);
+        }
+        attempts.reverse();
+        attempts
+    }
+
     fn unit(&self) -> Unit {
         Unit {
             serial: self.head.serial.map(str::to_owned),
@@ -504,9 +566,7 @@ impl<'a> EntryRow<'a> {
             },
             key: self.key.map(str::to_owned),
             report_id: self.report_id.map(str::to_owned),
-            attempts: (self.attempts.iter())
-                .map(|attempt| attempt.attempt(&self.head))
-                .collect(),
+            attempts: self.attempts(),
             holds,
             purged_at: self.head.purged_at,
             purged_by: self.purged_by.map(str::to_owned),
@@ -558,6 +618,11 @@ impl<'a> AttemptRow<'a> {
             reports: (self.reports.iter())
                 .map(|report| report.report(head.archived_at))
                 .collect(),
+            suspicious: (self.suspicious.iter())
+                .map(|&text| text.to_owned())
+                .collect(),
+            extent: self.extent.clone(),
+            superseded_by: None,
         }
     }
 }
@@ -644,4 +709,31 @@ pub(crate) struct QueuedRow {
     pub(crate) rejections: u32,
     /// True when a request with it may have been sent.
     pub(crate) intended: bool,
+    /// The report that the request said it corrects.
+    pub(crate) corrects: Option<CorrectedRow>,
+}
+
+/// The row form of a [`Corrected`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CorrectedRow {
+    pub(crate) attempt: AttemptNo,
+    pub(crate) report_id: String,
+}
+
+impl From<&Corrected> for CorrectedRow {
+    fn from(corrected: &Corrected) -> Self {
+        Self {
+            attempt: corrected.attempt,
+            report_id: corrected.report_id.clone(),
+        }
+    }
+}
+
+impl From<CorrectedRow> for Corrected {
+    fn from(row: CorrectedRow) -> Self {
+        Self {
+            attempt: row.attempt,
+            report_id: row.report_id,
+        }
+    }
 }

@@ -17,7 +17,7 @@ pub(super) use codec::{Raw, decode, encode};
 pub(crate) use contents::{BlobRow, Place};
 pub(super) use contents::{PackState, Totals};
 pub(crate) use entry::QueuedRow;
-pub(super) use entry::{EntryHead, EntryRow, SubmissionRow, decode_head};
+pub(super) use entry::{CorrectedRow, EntryHead, EntryRow, SubmissionRow, decode_head};
 pub(super) use group::{RowGroup, RowPacker, first_of, group_of};
 pub(crate) use personal::{ActorRow, DisclosureRow, DisclosureState};
 pub(super) use registry::{ConverterRow, JobRow};

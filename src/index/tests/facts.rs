@@ -4,7 +4,7 @@ use crate::id::StoreId;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::entry::{Meta, Outcome, Retention, Unit};
+use crate::entry::{Extent, Meta, Outcome, Retention, Unit};
 use crate::event::{
     Annotated, Archived, BlobRef, Body, BundleFile, ConfigChanged, Converted, ConverterEnvironment,
     ConverterPromoted, ConverterRegistered, ConverterWaived, EntryRanges, Grounds, HoldPlaced,
@@ -144,16 +144,19 @@ pub(super) fn converted() -> impl Strategy<Value = Body> {
     let job = proptest::option::of((1_u64..20).prop_map(JobId));
     let error = proptest::option::of(text(ERRORS));
     let submit = proptest::option::of(text(ENDPOINTS));
-    let by = (text(MAKERS), job, submit);
+    let id = proptest::option::of((0_u8..3).prop_map(|byte| ConverterId::from_bytes([byte; 32])));
+    let suspicious = proptest::collection::vec(text(ERRORS), 0..2);
+    let by = (text(MAKERS), job, submit, id, suspicious);
     (some_id(), 0_u32..4, outcome, reports, unit(), by, error).prop_map(
-        |(entry, attempt, outcome, reports, unit, (converter, job, submit), error)| {
+        |(entry, attempt, outcome, reports, unit, by, error)| {
+            let (converter, job, submit, converter_id, suspicious) = by;
             Body::Converted(Converted {
                 entry,
                 attempt: AttemptNo(attempt),
                 outcome,
                 converter,
                 converter_version: None,
-                converter_id: None,
+                converter_id,
                 arguments: Meta::new(),
                 duration_ms: Some(3),
                 error,
@@ -163,9 +166,19 @@ pub(super) fn converted() -> impl Strategy<Value = Body> {
                 reports,
                 submit,
                 job,
+                extent: Some(extent(7)),
+                suspicious,
             })
         },
     )
+}
+
+pub(super) fn extent(steps: u64) -> Extent {
+    Extent {
+        steps: Some(steps),
+        counted_at: Some("/steps".into()),
+        ..Extent::default()
+    }
 }
 
 pub(super) const LABELS: &[&str] = &["Recall", "recall", "checked", "ΟΔΟΣ"];
@@ -210,6 +223,7 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
             report,
             key: "k".into(),
             endpoint,
+            corrects: None,
         })
     });
     let rejected = (place(), text(ERRORS)).prop_map(|(place, text)| {

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::facts::*;
 use super::queue::Queue;
 use crate::entry::{
-    Attempt, Correction, Entry, FactName, Meta, Note, Part, PurgedPart, Report, Status, Submission,
-    UnitGiven,
+    Attempt, Correction, Entry, FactName, Meta, Note, Outcome, Part, PurgedPart, Report, Status,
+    Submission, UnitGiven,
 };
 use crate::event::{
     Actor, Annotated, Archived, BlobRef, Body, ClockReading, Converted, EntryRanges, Event,
@@ -79,6 +79,14 @@ impl Model {
                     let mut made = attempt(event.time, body);
                     let purged = entry.purged_at.is_some();
                     self.queue.made(event, body, &mut made, purged);
+                    let has_reports = !made.reports.is_empty();
+                    if has_reports && made.status == Outcome::Success {
+                        for earlier in &mut entry.attempts {
+                            if !earlier.reports.is_empty() {
+                                earlier.superseded_by = Some(made.attempt);
+                            }
+                        }
+                    }
                     entry.attempts.push(made);
                 }
             }
@@ -358,7 +366,7 @@ pub(super) fn attempt(at: Timestamp, body: &Converted) -> Attempt {
         at,
         converter: body.converter.clone(),
         converter_version: None,
-        converter_id: None,
+        converter_id: body.converter_id,
         arguments: Meta::new(),
         duration_ms: body.duration_ms,
         error: body.error.clone(),
@@ -366,6 +374,9 @@ pub(super) fn attempt(at: Timestamp, body: &Converted) -> Attempt {
         sandbox: body.sandbox.clone(),
         job: body.job,
         reports: body.reports.iter().map(report).collect(),
+        suspicious: body.suspicious.clone(),
+        extent: body.extent.clone(),
+        superseded_by: None,
     }
 }
 

@@ -209,6 +209,8 @@ impl Story {
                     reports: Vec::new(),
                     submit: None,
                     job: None,
+                    extent: None,
+                    suspicious: Vec::new(),
                 });
                 self.record(body, &chosen(self.personal), Some(entry));
             }

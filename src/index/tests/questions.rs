@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::facts::*;
-use crate::entry::{Entry, FactName, Status};
-use crate::id::JobId;
+use crate::entry::{Cause, CauseKind, Entry, FactName, Outcome, Status};
+use crate::id::{ConverterId, JobId};
 use crate::index::text::fold;
 use crate::index::*;
-use crate::query::{Direction, Filter, Purged, Query, Sort, SortField};
+use crate::query::{Direction, Filter, Maker, Purged, Query, Sort, SortField, Suspicious};
 use crate::time::Timestamp;
 
 pub(super) fn filters() -> impl Strategy<Value = Filter> {
@@ -95,6 +95,25 @@ pub(super) fn filters() -> impl Strategy<Value = Filter> {
             text: Some(text),
             ..Filter::default()
         }),
+        select(vec![Suspicious::Only, Suspicious::Exclude]).prop_map(|suspicious| Filter {
+            suspicious,
+            ..Filter::default()
+        }),
+        (text(MAKERS), text(ERRORS), any::<bool>()).prop_map(|(converter, error, failed)| {
+            let kind = if failed {
+                CauseKind::Failed
+            } else {
+                CauseKind::Suspicious
+            };
+            Filter {
+                failure: Some(Cause::of(&converter, kind, &error, &[]).id),
+                ..Filter::default()
+            }
+        }),
+        proptest::collection::vec((text(MAKERS), 0_u8..3), 0..3).prop_map(|makers| Filter {
+            made_by: Some(makers.into_iter().map(maker).collect()),
+            ..Filter::default()
+        }),
         Just(Filter::default()),
     ];
     let purged = select(vec![Purged::Exclude, Purged::Include, Purged::Only]);
@@ -118,9 +137,20 @@ pub(super) fn filters() -> impl Strategy<Value = Filter> {
             job: first.job.or(second.job),
             report_id: either(first.report_id, second.report_id),
             text: either(first.text, second.text),
+            failure: first.failure.or(second.failure),
+            made_by: first.made_by.or(second.made_by),
+            suspicious: match first.suspicious {
+                Suspicious::Include => second.suspicious,
+                first => first,
+            },
             purged,
         }
     })
+}
+
+fn maker((converter, byte): (String, u8)) -> Maker {
+    let id = ConverterId::from_bytes([byte; 32]);
+    Maker { converter, id }
 }
 
 pub(super) fn same(a: Option<&str>, b: &str) -> bool {
@@ -207,6 +237,23 @@ pub(super) fn selects(filter: &Filter, entry: &Entry) -> bool {
             .label
             .iter()
             .all(|wanted| entry.labels.iter().any(|has| same(Some(has), wanted)))
+        && match filter.suspicious {
+            Suspicious::Include => true,
+            Suspicious::Only => entry.is_suspicious(),
+            Suspicious::Exclude => !entry.is_suspicious(),
+        }
+        && filter
+            .failure
+            .is_none_or(|id| entry.causes().iter().any(|cause| cause.id == id))
+        && filter.made_by.as_ref().is_none_or(|makers| {
+            let mut made = entry.attempts.iter().rev();
+            let made = made.find(|attempt| attempt.status == Outcome::Success);
+            made.is_some_and(|made| {
+                makers.iter().any(|maker| {
+                    maker.converter == made.converter && Some(maker.id) == made.converter_id
+                })
+            })
+        })
         && filter.job.is_none_or(|job| {
             entry
                 .attempts

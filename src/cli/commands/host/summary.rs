@@ -11,7 +11,12 @@ pub(super) fn exit_of(summary: &RunSummary) -> Exit {
         + summary.suspended
         + summary.known
         + summary.reports_submitted;
-    if summary.failed + summary.rejected + summary.failed_before + summary.reports_rejected > 0 {
+    let troubled = summary.failed
+        + summary.rejected
+        + summary.suspicious
+        + summary.failed_before
+        + summary.reports_rejected;
+    if troubled > 0 {
         Exit::Partial
     } else if summary.errors.is_empty() {
         Exit::Done
@@ -43,6 +48,9 @@ pub(super) fn in_words(summary: &RunSummary) -> String {
             count(summary.converted)
         ),
     ];
+    if summary.suspicious > 0 {
+        parts.push(format!("{} suspicious", count(summary.suspicious)));
+    }
     if summary.known > 0 {
         parts.push(format!("{} known already", count(summary.known)));
     }

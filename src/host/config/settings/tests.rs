@@ -162,6 +162,16 @@ fn a_key_is_refused_just_outside_its_range_and_taken_at_its_ends() {
             ),
             schema::Kind::Text if key.name != "name" => (Vec::new(), vec!["7".into()]),
             schema::Kind::TextMap => (Vec::new(), vec!["[]".into()]),
+            schema::Kind::Expected => (
+                ["true", "false", "\"always\"", "\"/sn\""]
+                    .map(str::to_owned)
+                    .into(),
+                vec!["\"sn\"".into(), "1".into()],
+            ),
+            schema::Kind::ReportPath => (
+                vec!["\"/a/*/b\"".into(), "\"\"".into()],
+                vec!["\"steps\"".into(), "true".into()],
+            ),
             schema::Kind::Text | schema::Kind::Url => continue,
         };
         // The minimal converter has these keys already.
