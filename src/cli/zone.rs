@@ -73,6 +73,11 @@ impl Zone {
         }
     }
 
+    /// Formats the day of a time, for tables.
+    pub(super) fn day(&self, time: Timestamp) -> String {
+        self.formatted(time, "%Y-%m-%d")
+    }
+
     /// Returns a time as JSON prints it: with its recorded offset, or in UTC when `--utc` is set.
     pub(super) fn exact(&self, time: Timestamp) -> Timestamp {
         match self {

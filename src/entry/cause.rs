@@ -389,11 +389,13 @@ fn put_singular(out: &mut String, after: &str) {
         && word.ends_with('s')
         && !["ss", "us", "is"].iter().any(|end| word.ends_with(end));
     out.push(' ');
-    out.push_str(if is_plural {
-        &word[..word.len() - 1]
-    } else {
-        word
-    });
+    match word.strip_suffix("ies") {
+        Some(stem) if is_plural => {
+            out.push_str(stem);
+            out.push('y');
+        }
+        _ => out.push_str(&word[..word.len() - usize::from(is_plural)]),
+    }
     out.push_str(rest);
 }
 
@@ -432,6 +434,7 @@ mod tests {
             ("at 2026-03-01T08:30:00.5+01:00 or 08:31", "at * or *"),
             ("3 rows are missing: 4, 5, 6", "* row are missing: *"),
             ("1 row are missing: 4", "* row are missing: *"),
+            ("7 entries, 1 status", "* entry, * status"),
             ("object 0x7ffe12 at deadbeef", "object * at *"),
             (
                 "id 0b67c2a1-8f9e-4c11-9a55-0f1e2d3c4b5a is known",
@@ -462,7 +465,7 @@ mod tests {
     #[test]
     fn a_cause_has_a_stable_short_id_for_each_converter_and_kind() {
         let cause = Cause::of("ICT", CauseKind::Failed, "line 12: no serial", &[]);
-        assert_eq!(cause.id.to_string(), "REPLACE");
+        assert_eq!(cause.id.to_string(), "d091858daf");
         assert_eq!(cause.id.to_string().parse(), Ok(cause.id));
         let others = [
             Cause::of("FCT", CauseKind::Failed, "line 12: no serial", &[]),

@@ -25,7 +25,8 @@ pub use observe::notice::{Disposed, FileError, Hooks, Notice, RunSummary};
 pub use observe::space::Space;
 pub use observe::status::{
     ARCHIVE_SECONDS, ConfigurationStatus, ConverterStatus, Histogram, HostState, HostStatus,
-    QueueStatus, RetentionStatus, SilentFolder, StoppedLine, StoreStatus, SubmissionStatus,
+    OutdatedEntries, QueueStatus, RetentionStatus, SilentFolder, StoppedLine, StoreStatus,
+    SubmissionStatus,
 };
 pub use observe::stuck::{StuckAt, StuckFile, StuckFiles};
 pub use pipeline::host::Host;

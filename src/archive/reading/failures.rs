@@ -33,6 +33,13 @@ pub struct FailureGroup {
     pub last: Timestamp,
 }
 
+impl FailureGroup {
+    /// Returns the filter that selects exactly these entries.
+    pub fn filter(&self) -> Filter {
+        Filter::default().failure(self.cause.id)
+    }
+}
+
 /// Entries whose last success was made by one converter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -68,8 +75,7 @@ impl Snapshot {
     /// let failures = snapshot.failures(&Filter::default())?;
     /// assert_eq!((failures.len(), failures[0].entries), (1, 2));
     /// assert_eq!(failures[0].cause.text, "line *: no serial");
-    /// let same = Filter::default().failure(failures[0].cause.id);
-    /// assert_eq!(snapshot.count(&same)?, 2);
+    /// assert_eq!(snapshot.count(&failures[0].filter())?, 2);
     /// # archive.close()
     /// # }
     /// ```

@@ -7,7 +7,7 @@ use crate::cli::content::{
     refuse_purged_reports,
 };
 use crate::cli::run::{Context, Exit, Failure};
-use crate::entry::{Attempt, Entry, Report};
+use crate::entry::{Attempt, Entry, Outcome, Report};
 use crate::id::{AttemptNo, EntryId};
 use crate::{Error, ErrorKind};
 
@@ -78,11 +78,15 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 /// Returns the last report of the chosen attempt.
 fn report_of(entry: &Entry, which: Which) -> Result<(AttemptNo, &Report), Error> {
     let attempt = match which {
-        Which::Newest => entry
-            .attempts
-            .iter()
-            .rev()
-            .find(|attempt| !attempt.reports.is_empty()),
+        Which::Newest => {
+            let with_report = || {
+                let newest = entry.attempts.iter().rev();
+                newest.filter(|attempt| !attempt.reports.is_empty())
+            };
+            // The report of a suspicious attempt that counts as failed took no other one's place.
+            let mut good = with_report().filter(|attempt| attempt.status == Outcome::Success);
+            good.next().or_else(|| with_report().next())
+        }
         Which::Attempt(number) => entry
             .attempts
             .iter()
@@ -107,7 +111,6 @@ fn report_of(entry: &Entry, which: Which) -> Result<(AttemptNo, &Report), Error>
 mod tests {
     use super::*;
     use crate::cli::entries::sample;
-    use crate::entry::Outcome;
     use crate::id::AttemptNo;
 
     #[test]

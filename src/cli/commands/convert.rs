@@ -11,7 +11,7 @@ use crate::cli::content::no_entry;
 use crate::cli::render::{counted, duration, escape, path_text};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::{Conversion, Converter, Runner, Takes, convert_entry, convert_path};
-use crate::entry::Outcome;
+use crate::entry::{Extent, Outcome};
 use crate::host::Config;
 use crate::id::{AttemptNo, ConverterId, EntryId};
 use crate::{Error, ErrorKind};
@@ -56,6 +56,9 @@ struct Converted<'a> {
     duration_ms: u64,
     error: Option<&'a str>,
     warnings: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    suspicious: &'a [String],
+    extent: Option<&'a Extent>,
     serial: Option<&'a str>,
     part: Option<&'a str>,
     station: Option<&'a str>,
@@ -76,6 +79,8 @@ impl<'a> Converted<'a> {
             duration_ms: milliseconds(conversion),
             error: conversion.error.as_deref(),
             warnings: &conversion.warnings,
+            suspicious: &conversion.suspicious,
+            extent: conversion.extent.as_ref(),
             serial: conversion.unit.serial.as_deref(),
             part: conversion.unit.part.as_deref(),
             station: conversion.unit.station.as_deref(),
@@ -228,6 +233,12 @@ fn in_words(converter: &Converter, conversion: &Conversion) -> String {
 fn remark(conversion: &Conversion, context: &mut Context<'_>) {
     for warning in &conversion.warnings {
         context.warn(warning);
+    }
+    // The error of a failure says it.
+    if conversion.outcome == Outcome::Success {
+        for why in &conversion.suspicious {
+            context.warn(format_args!("suspicious: {why}"));
+        }
     }
 }
 

@@ -81,6 +81,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         Access::ReadWrite
     };
     let archive = context.open(access)?;
+    let selected = selected.map(|selected| selected.in_store(&archive, context));
+    let selected = selected.transpose()?;
     let plan = match (&args.account, &args.field, selected) {
         (Some(account), _, _) => archive.plan_account_erasure(account)?,
         (None, Some(field), Some(selected)) => {

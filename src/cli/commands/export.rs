@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::archive::{Access, Archive};
 use crate::cli::content::note_access;
-use crate::cli::entries::{Filters, selected_ids};
+use crate::cli::entries::{Filters, in_store, selected_ids};
 use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Meta;
@@ -96,6 +96,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             .into());
     }
     let archive = context.open(Access::ReadWrite)?;
+    let filter = in_store(filter, &archive, context)?;
     let what = what(filter, &archive, context)?;
     let with = if args.with_blobs {
         WithContents::Yes

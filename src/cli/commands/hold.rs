@@ -87,6 +87,7 @@ fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let filter = args.filters.to_filter(context)?;
     let selected = Selected::of(args.ids, filter)?;
     let archive = context.open(Access::ReadWrite)?;
+    let selected = selected.in_store(&archive, context)?;
     let ids = ids_of(selected, &archive.snapshot()?, context)?;
     let placed = Placed {
         name: &args.name,

@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use crate::archive::Access;
-use crate::cli::entries::{Filters, Listing, Output, each_page, refuse_unknown_converters};
+use crate::cli::entries::{
+    Filters, Listing, Output, each_page, in_store, refuse_unknown_converters,
+};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Status;
-use crate::query::{Cursor, Direction, Purged, Query, Sort, SortField};
+use crate::query::{Cursor, Direction, Purged, Query, Sort, SortField, Suspicious};
 use crate::{Error, ErrorKind};
 
 /// Most rows of a table on a terminal, unless --limit is given.
@@ -59,14 +61,16 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         filter.purged = Purged::Include;
     }
     let troubled = |status: &Status| !matches!(status, Status::Pending | Status::Success);
-    let only_troubled = !filter.status.is_empty() && filter.status.iter().all(troubled);
+    let only_troubled = (!filter.status.is_empty() && filter.status.iter().all(troubled))
+        || filter.suspicious == Suspicious::Only
+        || filter.failure.is_some();
     let sort = order(args.sort, args.after.as_ref())?;
     let tabular = !context.json() && !args.output.is_csv();
     let limit = match args.limit {
         None if tabular && context.stdout_is_terminal() => Some(ROWS_ON_A_TERMINAL),
         limit => limit,
     };
-    let query = Query {
+    let mut query = Query {
         filter: filter.clone(),
         sort,
         limit,
@@ -74,6 +78,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         after: args.after,
     };
     let archive = context.open(Access::ReadOnly)?;
+    query.filter = in_store(query.filter, &archive, context)?;
     let snapshot = archive.snapshot()?;
     let mut listing = Listing::new(context, args.output);
     if only_troubled {

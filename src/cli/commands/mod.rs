@@ -15,6 +15,7 @@ mod diff;
 mod erase;
 mod events;
 mod export;
+mod failures;
 mod find;
 mod hold;
 mod host;

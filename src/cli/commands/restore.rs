@@ -100,6 +100,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     } else {
         open_to_hand_out(context)?
     };
+    let selected = selected.in_store(&archive, context)?;
     let snapshot = archive.snapshot()?;
     let total = match &selected {
         Selected::Ids(ids) => ids.len() as u64,

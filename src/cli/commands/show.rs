@@ -224,12 +224,23 @@ impl<'a> Life<'a> {
                 );
                 parts.extend(converted.job.map(|job| format!("job {job}")));
                 parts.extend(converted.error);
+                let suspicious = converted.suspicious.iter();
+                parts.extend(suspicious.map(|why| format!("suspicious: {why}")));
                 Some(parts.join(", "))
             }
-            Body::SubmitIntended(intended) if intended.entry == self.id => Some(format!(
-                "report of attempt {} to be sent to {} under key {:.12}",
-                intended.attempt, intended.endpoint, intended.key
-            )),
+            Body::SubmitIntended(intended) if intended.entry == self.id => {
+                let corrects = intended.corrects.map(|corrected| {
+                    let (id, attempt) = (corrected.report_id, corrected.attempt);
+                    format!(", as a correction of {id} of attempt {attempt}")
+                });
+                Some(format!(
+                    "report of attempt {} to be sent to {} under key {:.12}{}",
+                    intended.attempt,
+                    intended.endpoint,
+                    intended.key,
+                    corrects.unwrap_or_default()
+                ))
+            }
             Body::SubmitRejected(rejected) if rejected.entry == self.id => Some(format!(
                 "report of attempt {} rejected by {} ({}): {}",
                 rejected.attempt, rejected.endpoint, rejected.status, rejected.text
@@ -419,6 +430,12 @@ fn attempts(attempts: &[Attempt], zone: &Zone, canvas: Canvas) -> String {
             let remark = format!("  {label} in attempt {number}: {}\n", escape(warning));
             out.push_str(&remark);
         }
+        for why in &attempt.suspicious {
+            let label = Style::Warn.paint("suspicious", canvas.colour);
+            let number = attempt.attempt;
+            let remark = format!("  {label} in attempt {number}: {}\n", escape(why));
+            out.push_str(&remark);
+        }
         if !attempt.sandbox.is_empty() {
             let held = escape(&attempt.sandbox.join(" ")).into_owned();
             let remark = format!("  sandbox of attempt {}: {held}\n", attempt.attempt);
@@ -467,6 +484,8 @@ fn result(attempt: &Attempt, zone: &Zone) -> String {
         };
         parts.push(format!("report {}{state}", size(report.size)));
     }
+    let superseded = attempt.superseded_by;
+    parts.extend(superseded.map(|newer| format!("superseded by attempt {newer}")));
     parts.extend(
         attempt
             .error

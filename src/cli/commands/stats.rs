@@ -3,10 +3,13 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::archive::{Access, Group, Stats};
-use crate::cli::render::{Canvas, Cell, Column, Table, count, facts, size};
+use crate::archive::{Access, Group, MakerGroup, Snapshot, Stats};
+use crate::cli::entries::{current_identities, outdated_words};
+use crate::cli::render::{Canvas, Cell, Column, Table, count, facts, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
+use crate::cli::store;
 use crate::cli::zone::Zone;
+use crate::query::{Filter, Suspicious};
 use crate::time::Timestamp;
 
 /// Show how much there is, by converter, day or status
@@ -50,6 +53,47 @@ impl By {
     }
 }
 
+/// Entries whose reports may have to be made again.
+#[derive(Default)]
+struct Doubts {
+    suspicious: u64,
+    outdated: Vec<MakerGroup>,
+    /// The configuration that is named, for the commands.
+    config: Option<String>,
+}
+
+impl Doubts {
+    fn of(snapshot: &Snapshot, context: &Context<'_>) -> Result<Self, Failure> {
+        let suspicious = Filter::default().suspicious(Suspicious::Only);
+        let current = current_identities(context);
+        let config = store::config_file(&context.globals, context.caller_env());
+        Ok(Self {
+            config: config.map(|path| path_text(&path)),
+            suspicious: snapshot.count(&suspicious)?,
+            outdated: snapshot.outdated(&Filter::default(), &current)?,
+        })
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let config = self.config.as_deref();
+        let mut known = Vec::new();
+        if self.suspicious > 0 {
+            let number = count(self.suspicious);
+            known.push(("suspicious", format!("{number}: annals list --suspicious")));
+        }
+        let mut groups = self.outdated.iter().peekable();
+        while let Some(group) = groups.next() {
+            let mut entries = group.entries;
+            let name = &group.maker.converter;
+            while let Some(other) = groups.next_if(|other| other.maker.converter == *name) {
+                entries += other.entries;
+            }
+            known.push(("outdated", outdated_words(name, entries, config)));
+        }
+        known
+    }
+}
+
 /// The totals, and at most one breakdown, because the one by day may have thousands of rows.
 #[derive(Serialize)]
 struct StatsObject<'a> {
@@ -65,6 +109,8 @@ struct StatsObject<'a> {
     ratio: f64,
     oldest: Option<Timestamp>,
     newest: Option<Timestamp>,
+    suspicious: u64,
+    outdated: &'a [MakerGroup],
     converters: &'a [Group],
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<By>,
@@ -73,7 +119,7 @@ struct StatsObject<'a> {
 }
 
 impl<'a> StatsObject<'a> {
-    fn new(stats: &'a Stats, by: Option<By>, zone: &Zone) -> Self {
+    fn new(stats: &'a Stats, doubts: &'a Doubts, by: Option<By>, zone: &Zone) -> Self {
         Self {
             entries: stats.entries,
             purged: stats.purged,
@@ -87,6 +133,8 @@ impl<'a> StatsObject<'a> {
             ratio: stats.ratio,
             oldest: stats.oldest.map(|time| zone.exact(time)),
             newest: stats.newest.map(|time| zone.exact(time)),
+            suspicious: doubts.suspicious,
+            outdated: &doubts.outdated,
             converters: &stats.converters,
             by,
             groups: by.map(|by| by.groups(stats)),
@@ -102,12 +150,13 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     if let (Some(By::Day), Zone::Of(_)) = (args.by, &zone) {
         stats.days = snapshot.days(|time| zone.day_number(time))?;
     }
+    let doubts = Doubts::of(&snapshot, context)?;
     if context.json() {
-        context.print_json(&StatsObject::new(&stats, args.by, &zone))?;
+        context.print_json(&StatsObject::new(&stats, &doubts, args.by, &zone))?;
     } else {
         let canvas = context.canvas();
         let text = match args.by {
-            None => totals(&stats, &zone, canvas),
+            None => totals(&stats, &doubts, &zone, canvas),
             Some(by) => breakdown(by.groups(&stats), by.title(&zone), canvas),
         };
         context.print(text)?;
@@ -115,7 +164,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-fn totals(stats: &Stats, zone: &Zone, canvas: Canvas) -> String {
+fn totals(stats: &Stats, doubts: &Doubts, zone: &Zone, canvas: Canvas) -> String {
     let mut known = vec![
         ("entries", count(stats.entries)),
         ("purged", count(stats.purged)),
@@ -138,6 +187,7 @@ fn totals(stats: &Stats, zone: &Zone, canvas: Canvas) -> String {
         known.push(("oldest", zone.long(oldest)));
         known.push(("newest", zone.long(newest)));
     }
+    known.extend(doubts.facts());
     let mut out = facts(known, canvas);
     if !stats.converters.is_empty() {
         out.push('\n');
@@ -176,6 +226,8 @@ fn breakdown(groups: &[Group], title: &'static str, canvas: Canvas) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::ConverterId;
+    use crate::query::Maker;
 
     fn sample() -> Stats {
         let group = Group {
@@ -208,13 +260,14 @@ mod tests {
 
     #[test]
     fn totals_are_one_object_and_a_breakdown_comes_only_when_asked_for() {
-        let stats = sample();
-        let plain = serde_json::to_value(StatsObject::new(&stats, None, &Zone::Utc)).expect("json");
+        let (stats, doubts) = (sample(), Doubts::default());
+        let plain = serde_json::to_value(StatsObject::new(&stats, &doubts, None, &Zone::Utc))
+            .expect("json");
         assert_eq!(plain["entries"], 1_200);
         assert_eq!(plain["oldest"], "2026-03-01T07:30:00.000000+00:00");
         assert_eq!(plain["converters"][0]["name"], "ICT CSV");
         assert!(plain.get("groups").is_none());
-        let by_day = StatsObject::new(&stats, Some(By::Day), &Zone::Utc);
+        let by_day = StatsObject::new(&stats, &doubts, Some(By::Day), &Zone::Utc);
         let by_day = serde_json::to_value(by_day).expect("json");
         assert_eq!(by_day["by"], "day");
         assert_eq!(by_day["groups"][0]["failed"], 8);
@@ -231,8 +284,8 @@ mod tests {
             ..sample()
         };
         let told = "quick packs  3.0 MiB get smaller when the host is idle, or by annals compact";
-        assert!(totals(&stats, &Zone::Utc, canvas).contains(told));
-        assert!(!totals(&sample(), &Zone::Utc, canvas).contains("quick packs"));
+        assert!(totals(&stats, &Doubts::default(), &Zone::Utc, canvas).contains(told));
+        assert!(!totals(&sample(), &Doubts::default(), &Zone::Utc, canvas).contains("quick packs"));
     }
 
     #[test]
@@ -241,7 +294,7 @@ mod tests {
             colour: false,
             width: None,
         };
-        let text = totals(&sample(), &Zone::Utc, canvas);
+        let text = totals(&sample(), &Doubts::default(), &Zone::Utc, canvas);
         assert!(
             text.starts_with("  entries      1,200\n  purged       3\n"),
             "{text}"
@@ -256,6 +309,30 @@ mod tests {
                  ICT CSV      1,200  5.0 MiB    1,190       8        2      0\n"
             ),
             "{text}"
+        );
+    }
+
+    /// A converter was corrected. Its earlier results are not lost sight of.
+    #[test]
+    fn what_may_have_to_be_made_again_is_told_with_a_command() {
+        let group = |byte: u8, entries| MakerGroup {
+            maker: Maker {
+                converter: "ICT CSV".into(),
+                id: ConverterId::from_bytes([byte; 32]),
+            },
+            entries,
+        };
+        let doubts = Doubts {
+            suspicious: 3,
+            outdated: vec![group(1, 4_200), group(2, 11)],
+            config: None,
+        };
+        assert_eq!(
+            doubts.facts(),
+            [
+                ("suspicious", "3: annals list --suspicious".to_owned()),
+                ("outdated", outdated_words("ICT CSV", 4_211, None)),
+            ]
         );
     }
 }

@@ -3,9 +3,9 @@
 use super::reach::Reach;
 use super::{
     archive, backup, cat, checkpoint, compact, completions, config, confirm_move, convert, demo,
-    demo_converter, diff, erase, events, export, find, hold, host, init, job, key, list, man, note,
-    privacy, prove, rebuild, repair, report, reprocess, restore, restore_store, retention, review,
-    show, stats, verify, verify_export, verify_proof,
+    demo_converter, diff, erase, events, export, failures, find, hold, host, init, job, key, list,
+    man, note, privacy, prove, rebuild, repair, report, reprocess, restore, restore_store,
+    retention, review, show, stats, verify, verify_export, verify_proof,
 };
 use crate::cli::run::{Context, Exit, Failure};
 
@@ -43,6 +43,7 @@ verbs! {
     Convert = convert,
     Reprocess = reprocess,
     Job = job,
+    Failures = failures,
     Host = host,
     Config = config,
     Retention = retention,
@@ -99,6 +100,7 @@ impl Verb {
             | Self::Diff(_)
             | Self::Reprocess(_)
             | Self::Job(_)
+            | Self::Failures(_)
             | Self::Retention(_)
             | Self::Hold(_)
             | Self::Privacy(_)

@@ -104,7 +104,7 @@ fn selection(
             .hint("leave the ids and filters out, or restore it with 'annals restore-store'"));
     }
     let archive = context.open_to_check()?;
-    let ids = match selected {
+    let ids = match selected.in_store(&archive, context)? {
         Selected::Ids(ids) => ids,
         Selected::Filter(filter) => selected_ids(*filter, &archive.snapshot()?, context)?,
     };

@@ -79,14 +79,16 @@ pub(crate) struct Criteria {
 }
 
 impl Filters {
-    /// Returns the filter that these arguments state. Dates are read as of now.
+    /// Returns the filter that these arguments state. Dates are read as of now. It is complete after
+    /// `in_store`.
     pub(crate) fn to_filter(&self, context: &Context<'_>) -> Result<Filter> {
         self.criteria.to_filter(&self.period, context)
     }
 }
 
 impl Criteria {
-    /// Returns the filter that these arguments and `period` state together.
+    /// Returns the filter that these arguments and `period` state together. It is complete after
+    /// `in_store`.
     pub(crate) fn to_filter(&self, period: &Period, context: &Context<'_>) -> Result<Filter> {
         let date = |text: &Option<String>| text.as_deref().map(|t| context.when(t)).transpose();
         let (from, to) = (date(&period.from)?, date(&period.to)?);
@@ -121,7 +123,8 @@ impl Criteria {
             report_id: None,
             text: self.text.clone(),
             failure: self.failure,
-            made_by: None,
+            // `in_store` fills in which converters are meant.
+            made_by: self.outdated.then(Vec::new),
             suspicious: if self.suspicious {
                 Suspicious::Only
             } else {

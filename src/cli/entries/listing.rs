@@ -9,7 +9,7 @@ use crate::archive::Snapshot;
 use crate::cli::render::{Cell, Column, Style, Table, escape, size};
 use crate::cli::run::{Context, Failure};
 use crate::cli::zone::Zone;
-use crate::entry::{Entry, Meta, Status};
+use crate::entry::{Attempt, Entry, Meta, Status};
 use crate::id::EntryId;
 use crate::query::{Cursor, Filter, Query, Sort};
 
@@ -272,12 +272,19 @@ fn row(entry: &Entry, zone: &Zone, columns: Columns) -> Vec<Cell> {
     row.push(Cell::new(&entry.source_name));
     if columns == Columns::Why {
         let last = entry.attempts.last();
-        row.push(Cell::maybe(last.and_then(|last| last.error.as_deref())));
+        row.push(Cell::maybe(last.and_then(why)));
     }
     row
 }
 
-/// Returns the entry's status cell: "purged", or the status, with "held" for an entry on hold.
+/// Returns why an attempt did not succeed, or why its result is suspicious.
+fn why(attempt: &Attempt) -> Option<String> {
+    let suspicious = (!attempt.suspicious.is_empty()).then(|| attempt.suspicious.join("; "));
+    attempt.error.clone().or(suspicious)
+}
+
+/// Returns the entry's status cell: "purged", or the status, with "suspicious" for a suspicious
+/// result and "held" for an entry on hold.
 pub(crate) fn status_cell(entry: &Entry) -> Cell {
     if entry.purged_at.is_some() {
         return Cell::new("purged").style(Style::Dim);
@@ -294,7 +301,12 @@ pub(crate) fn status_cell(entry: &Entry) -> Cell {
     } else {
         ""
     };
-    Cell::new(format!("{}{held}{part}", entry.status)).style(status_style(entry.status))
+    let (suspicious, style) = match (entry.is_suspicious(), entry.status) {
+        (true, Status::Success) => (", suspicious", Style::Warn),
+        (true, status) => (", suspicious", status_style(status)),
+        (false, status) => ("", status_style(status)),
+    };
+    Cell::new(format!("{}{suspicious}{held}{part}", entry.status)).style(style)
 }
 
 pub(crate) const fn status_style(status: Status) -> Style {

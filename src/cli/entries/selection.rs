@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use super::outdated::in_store;
 use crate::archive::{Archive, Snapshot};
+use crate::cli::run::Context;
 use crate::convert::suggest;
 use crate::host::Config;
 use crate::id::EntryId;
@@ -36,6 +38,16 @@ impl Selected {
                 Error::new(ErrorKind::Invalid, "ids and filters are both given")
                     .hint("give ids, or filters, not both"),
             ),
+        }
+    }
+
+    /// Returns the selection with what only the store knows of its filter.
+    pub(crate) fn in_store(self, archive: &Archive, context: &Context<'_>) -> Result<Self> {
+        match self {
+            Self::Filter(filter) => {
+                in_store(*filter, archive, context).map(|filter| Self::Filter(Box::new(filter)))
+            }
+            Self::Ids(ids) => Ok(Self::Ids(ids)),
         }
     }
 }

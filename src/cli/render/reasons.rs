@@ -1,51 +1,126 @@
-//! Renders why entries were not converted: each reason once, with its number of entries.
+//! Renders why entries were not converted: each cause once, with its number of entries.
+
+use std::collections::HashMap;
 
 use super::numbers::count;
 use super::table::{Canvas, Cell, Column, Table};
+use crate::entry::{Cause, CauseKind};
 use crate::id::EntryId;
 
 /// Most reasons that are listed.
 const LISTED_MAX: usize = 8;
 
-/// Renders reasons as a table, the most common first, after an empty line.
+/// Reasons by cause: those that differ only in numbers, paths and names are of one kind.
+#[derive(Default)]
+pub(crate) struct Kinds(HashMap<String, Kind>);
+
+/// Reasons of one kind.
+pub(crate) struct Kind {
+    pub(crate) entries: u64,
+    /// The first entry with such a reason.
+    pub(crate) example: EntryId,
+    /// The reason itself while all are alike, else the cause.
+    pub(crate) text: String,
+}
+
+impl Kinds {
+    pub(crate) fn add(&mut self, entry: EntryId, reason: &str) {
+        let cause = Cause::of("", CauseKind::Failed, reason, &[]).text;
+        match self.0.get_mut(&cause) {
+            Some(kind) => {
+                kind.entries += 1;
+                if kind.text != reason {
+                    kind.text = cause;
+                }
+            }
+            None => {
+                let kind = Kind {
+                    entries: 1,
+                    example: entry,
+                    text: reason.to_owned(),
+                };
+                self.0.insert(cause, kind);
+            }
+        }
+    }
+
+    pub(crate) fn most_frequent_first(self) -> Vec<Kind> {
+        let mut kinds: Vec<Kind> = self.0.into_values().collect();
+        kinds.sort_by_key(|kind| (std::cmp::Reverse(kind.entries), kind.example));
+        kinds
+    }
+}
+
+/// Renders reasons as a table by cause, the most common first, after an empty line.
 ///
 /// Returns nothing when there are no reasons.
 pub(crate) fn table<'a>(
     reasons: impl Iterator<Item = (EntryId, &'a str)>,
     canvas: Canvas,
 ) -> String {
-    let mut kinds: Vec<(&str, u64, EntryId)> = Vec::new();
+    let mut kinds = Kinds::default();
     for (entry, reason) in reasons {
-        match kinds.iter_mut().find(|(words, ..)| *words == reason) {
-            Some((_, number, _)) => *number += 1,
-            None => kinds.push((reason, 1, entry)),
-        }
+        kinds.add(entry, reason);
     }
-    if kinds.is_empty() {
-        return String::new();
-    }
-    kinds.sort_by_key(|(_, number, _)| std::cmp::Reverse(*number));
-    let hidden = kinds.len().saturating_sub(LISTED_MAX);
-    kinds.truncate(LISTED_MAX);
+    let kinds = kinds.most_frequent_first();
+    let kinds = kinds
+        .iter()
+        .map(|kind| (kind.entries, kind.example, kind.text.as_str()));
+    table_of(kinds, canvas)
+}
+
+/// Renders causes, each with its number of entries and an example, after an empty line.
+pub(crate) fn table_of<'a>(
+    causes: impl Iterator<Item = (u64, EntryId, &'a str)>,
+    canvas: Canvas,
+) -> String {
     let columns = [
         Column::right("ENTRIES"),
         Column::right("SEE ENTRY"),
         Column::clipped("NOT CONVERTED BECAUSE"),
     ];
-    let rows: Vec<_> = kinds
-        .iter()
-        .map(|(words, number, example)| {
+    let mut rows: Vec<_> = causes
+        .map(|(number, example, words)| {
             vec![
-                Cell::new(count(*number)),
+                Cell::new(count(number)),
                 Cell::new(example.to_string()),
                 Cell::new(words),
             ]
         })
         .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let hidden = rows.len().saturating_sub(LISTED_MAX);
+    rows.truncate(LISTED_MAX);
     let mut text = format!("\n{}", Table::new(&columns, canvas).page(&rows));
     if hidden > 0 {
         let more = format!("and {hidden} more reasons; --json has them all\n");
         text += &more;
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every file of a job failed for one reason, and each error named its own line.
+    #[test]
+    fn reasons_that_differ_in_numbers_are_one_line() {
+        let canvas = Canvas {
+            colour: false,
+            width: None,
+        };
+        let reasons = ["line 12: no serial", "timed out", "line 14: no serial"];
+        let reasons = reasons.iter().zip(7..);
+        let text = table(reasons.map(|(why, id)| (EntryId(id), *why)), canvas);
+        assert_eq!(
+            text,
+            "\nENTRIES  SEE ENTRY  NOT CONVERTED BECAUSE\n\
+             \u{20}     2          7  line *: no serial\n\
+             \u{20}     1          8  timed out\n"
+        );
+        assert_eq!(table(std::iter::empty(), canvas), "");
+    }
 }

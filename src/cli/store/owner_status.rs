@@ -73,6 +73,11 @@ impl State {
         let _ = self.host.set(Arc::clone(host));
     }
 
+    /// Returns the host, if one was set.
+    pub(crate) fn host(&self) -> Option<&Arc<Host>> {
+        self.host.get()
+    }
+
     /// Records that a pass over the watch folders ended at `at`.
     pub(crate) fn passed(&self, summary: &RunSummary, at: Timestamp) {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);

@@ -74,6 +74,7 @@ impl Converter {
             arguments: Arguments::default(),
             environment: None,
             compare: CompareRules::default(),
+            expect: Expect::default(),
         }
     }
 
@@ -98,6 +99,8 @@ setters! { Converter {
     arguments: [Arguments];
     /// Sets how its reports are compared.
     compare: [CompareRules];
+    /// Sets what is expected of its results.
+    expect: [Expect];
     /// Sets what the converter runs on.
     environment: some [String];
 } }

@@ -23,12 +23,12 @@ impl Case<'_> {
     pub(super) fn reasons(&self) -> Result<Vec<String>> {
         let (now, expect) = (self.now, self.expect);
         let found = [
-            self.bytes()?,
             self.fact("serial", &expect.serial, now.serial, |other| other.serial)?,
             self.fact("part", &expect.part, now.part, |other| other.part)?,
             self.steps()?,
             self.values()?,
             self.empty()?,
+            self.bytes()?,
         ];
         Ok(found.into_iter().flatten().collect())
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::notice::FileError;
 use super::space::Space;
 use super::stuck::StuckFiles;
+use crate::archive::FailureGroup;
 use crate::time::Timestamp;
 
 /// Upper bounds, in seconds, of the classes of the archiving time histogram.
@@ -196,6 +197,10 @@ pub struct StoreStatus {
     pub entries: u64,
     /// Number of those that belong to a configured converter and whose last attempt failed.
     pub failed: u64,
+    /// The three most frequent troubles of the last attempts, by cause.
+    pub troubles: Vec<FailureGroup>,
+    /// Entries whose last success was made by an older identity of their converter.
+    pub outdated: Vec<OutdatedEntries>,
     /// Bytes that their content takes.
     pub stored_bytes: u64,
     /// Free bytes on the store's disk.
@@ -204,6 +209,16 @@ pub struct StoreStatus {
     pub error: Option<String>,
     /// Why the last checkpoint was not signed or not published, and what to do.
     pub signing_error: Option<String>,
+}
+
+/// Entries that an older identity of their converter made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct OutdatedEntries {
+    /// The name of the converter.
+    pub converter: String,
+    /// How many entries.
+    pub entries: u64,
 }
 
 /// A histogram of durations.

@@ -1,14 +1,21 @@
 //! Collects the health of a host from its parts, stores and disks.
 
-use crate::archive::{Archive, Stats};
+use std::collections::BTreeMap;
+
+use crate::archive::{Archive, Snapshot, Stats};
 use crate::disk::{Disk, FsDisk};
 use crate::host::config::settings::Config;
 use crate::host::observe::counters::{About, AboutConverter};
 use crate::host::observe::notice::FileError;
-use crate::host::observe::status::{HostStatus, StoreStatus, SubmissionStatus};
+use crate::host::observe::status::{HostStatus, OutdatedEntries, StoreStatus, SubmissionStatus};
 use crate::host::pipeline::host::Host;
 use crate::host::sources::silent;
-use crate::{Error, ErrorKind};
+use crate::id::ConverterId;
+use crate::query::Filter;
+use crate::{Error, ErrorKind, Result};
+
+/// How many causes of failures the status of a store has.
+const TROUBLES_MAX: usize = 3;
 
 impl Host {
     /// Returns the status of the host. It reads stores and disks, so do not call it often.
@@ -26,12 +33,15 @@ impl Host {
                 .collect(),
             ..SubmissionStatus::default()
         };
+        let identities = self.identities();
         let mut stores = Vec::new();
         for archive in self.archives.iter() {
             let mut store = StoreStatus {
                 dir: archive.dir().to_owned(),
                 entries: 0,
                 failed: 0,
+                troubles: Vec::new(),
+                outdated: Vec::new(),
                 stored_bytes: 0,
                 free_bytes: FsDisk::new(archive.dir()).free_bytes().ok(),
                 error: None,
@@ -41,6 +51,7 @@ impl Host {
                 let stats = snapshot.stats()?;
                 (store.entries, store.stored_bytes) = (stats.entries, stats.stored_bytes);
                 store.failed = failed_of(&stats, &active.config);
+                look_into(&mut store, &snapshot, &identities)?;
                 let pending = snapshot.pending_submissions()?;
                 submissions.waiting += pending.count;
                 let oldest = submissions.oldest.into_iter().chain(pending.oldest).min();
@@ -82,6 +93,18 @@ impl Host {
         })
     }
 
+    /// Returns the identities of the converters as they run now, by name. A converter that is not
+    /// ready is left out.
+    pub fn identities(&self) -> BTreeMap<String, ConverterId> {
+        let active = self.active();
+        let converters = active.config.converters.iter().enumerate();
+        let identities = converters.filter_map(|(at, config)| {
+            let id = self.identity(&active, at).ok()?;
+            Some((config.converter.name.clone(), id))
+        });
+        identities.collect()
+    }
+
     /// Returns false when the host hangs: it runs, but its last scan is far too long ago.
     pub fn is_alive(&self) -> bool {
         self.counters.is_alive(self.active().config.scan_every)
@@ -113,6 +136,25 @@ impl Host {
         // Fails only if this was called before.
         let _ = self.surroundings.set(Box::new(ask));
     }
+}
+
+/// Notes the most frequent causes of failures in a store, and what older converters made.
+fn look_into(
+    store: &mut StoreStatus,
+    snapshot: &Snapshot,
+    identities: &BTreeMap<String, ConverterId>,
+) -> Result<()> {
+    let all = Filter::default();
+    store.troubles = snapshot.failures(&all)?;
+    store.troubles.truncate(TROUBLES_MAX);
+    let mut outdated: BTreeMap<String, u64> = BTreeMap::new();
+    for group in snapshot.outdated(&all, identities)? {
+        *outdated.entry(group.maker.converter).or_default() += group.entries;
+    }
+    let outdated = outdated.into_iter();
+    let outdated = outdated.map(|(converter, entries)| OutdatedEntries { converter, entries });
+    store.outdated = outdated.collect();
+    Ok(())
 }
 
 /// Returns the number of failed entries of the configured converters, as the store counts them.

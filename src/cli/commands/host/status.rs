@@ -5,13 +5,15 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::summary::{failed_before, in_words};
-use crate::archive::{Access, Archive};
+use crate::archive::{Access, Archive, FailureGroup};
+use crate::cli::commands::failures::command_for;
+use crate::cli::entries::outdated_words;
 use crate::cli::render::{
     Cell, Column, Style, Table, count, counted, escape, facts, path_text, size,
 };
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store::Status as OwnerStatus;
-use crate::host::{HostStatus, Space};
+use crate::host::{HostStatus, OutdatedEntries, Space};
 use crate::{Error, ErrorKind};
 
 /// Most stuck files that are listed by name; `--json` lists more of them.
@@ -118,6 +120,7 @@ fn status_page(status: &OwnerStatus, dir: &Path, context: &Context<'_>) -> Strin
         Column::right("ARCHIVED"),
         Column::right("SUCCESS"),
         Column::right("OTHERS"),
+        Column::right("SUSPICIOUS"),
         Column::right("WORKERS"),
         Column::right("A MINUTE"),
         Column::right("PURGED"),
@@ -134,6 +137,7 @@ fn status_page(status: &OwnerStatus, dir: &Path, context: &Context<'_>) -> Strin
                 Cell::new(count(converter.archived)),
                 Cell::new(count(converter.successful)),
                 Cell::new(count(others)),
+                Cell::new(count(converter.suspicious)),
                 Cell::new(format!(
                     "{}/{}",
                     converter.workers, converter.max_concurrent
@@ -145,6 +149,18 @@ fn status_page(status: &OwnerStatus, dir: &Path, context: &Context<'_>) -> Strin
         .collect();
     let table = Table::new(&columns, canvas).page(&rows);
     format!("{title}\n{}\n{table}", facts(known, canvas))
+}
+
+/// Describes a cause of failures: `12 failed, ICT CSV: line *: no serial (annals ...)`.
+fn trouble_words(group: &FailureGroup, config: &str) -> String {
+    format!(
+        "{} {}, {}: {} ({})",
+        count(group.entries),
+        group.cause.kind,
+        group.converter,
+        group.cause.text,
+        command_for(group, Some(config))
+    )
 }
 
 fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, String)> {
@@ -171,6 +187,16 @@ fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, Stri
     }
     let failed = host.stores.iter().map(|store| store.failed).sum();
     known.extend(failed_before(failed).map(|failed| ("failed", failed)));
+    let config = path_text(&host.configuration.path);
+    for store in &host.stores {
+        let troubles = store.troubles.iter();
+        known.extend(troubles.map(|group| ("trouble", trouble_words(group, &config))));
+        let outdated = store.outdated.iter();
+        let words = |group: &OutdatedEntries| {
+            outdated_words(&group.converter, group.entries, Some(&config))
+        };
+        known.extend(outdated.map(|entries| ("outdated", words(entries))));
+    }
     let submissions = &host.submissions;
     let since = submissions.oldest.map_or_else(String::new, |at| {
         format!(", the oldest since {}", zone.long(at))

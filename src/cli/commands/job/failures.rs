@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::archive::Archive;
 use crate::cli::entries::each_page;
+use crate::cli::render::reasons;
 use crate::cli::run::Failure;
 use crate::entry::Outcome;
 use crate::event::JobFinished;
@@ -17,8 +18,20 @@ const ERRORS_MAX: usize = 1000;
 #[derive(Default, Serialize)]
 pub(super) struct Failures {
     pub(super) errors: Vec<EntryFailure>,
+    /// All failures by cause, the most frequent first.
+    pub(super) causes: Vec<CauseOfFailures>,
     /// Number of failures beyond the listed ones.
     pub(super) more_errors: u64,
+}
+
+/// Failures that have one cause.
+#[derive(Serialize)]
+pub(super) struct CauseOfFailures {
+    pub(super) entries: u64,
+    /// One of the entries.
+    pub(super) example: EntryId,
+    /// The error, with `*` for each part that differs from entry to entry.
+    pub(super) text: String,
 }
 
 #[derive(Serialize)]
@@ -36,9 +49,11 @@ impl Failures {
         finished: Option<&JobFinished>,
     ) -> Result<Self, Failure> {
         let mut failures = Self::default();
+        let mut causes = reasons::Kinds::default();
         for error in finished.iter().flat_map(|finished| &finished.errors) {
             for entry in error.entries.iter() {
                 failures.add(entry, None, &error.error);
+                causes.add(entry, &error.error);
             }
         }
         failures.more_errors += finished.map_or(0, |finished| finished.more_errors);
@@ -58,12 +73,21 @@ impl Failures {
                         let status = attempt.status.to_string();
                         let error = attempt.error.as_deref().unwrap_or(&status);
                         failures.add(entry.id, Some(attempt.attempt), error);
+                        causes.add(entry.id, error);
                     }
                 }
             }
             Ok(())
         })?;
         failures.errors.sort_by_key(|failure| failure.id);
+        let causes = causes.most_frequent_first().into_iter();
+        failures.causes = causes
+            .map(|kind| CauseOfFailures {
+                entries: kind.entries,
+                example: kind.example,
+                text: kind.text,
+            })
+            .collect();
         Ok(failures)
     }
 

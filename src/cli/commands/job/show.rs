@@ -75,8 +75,9 @@ pub(super) fn show(
             ("broken", count(ended.broken)),
         ]);
     }
-    let errors = failures.errors.iter();
-    let reasons = reasons::table(errors.map(|error| (error.id, error.error.as_str())), canvas);
+    let causes = failures.causes.iter();
+    let causes = causes.map(|cause| (cause.entries, cause.example, cause.text.as_str()));
+    let reasons = reasons::table_of(causes, canvas);
     context.print(format!(
         "{title} {id}  {state}\n{}{reasons}",
         facts(known, canvas)

@@ -53,7 +53,7 @@ pub(crate) struct Args {
     /// Run and compare, but record nothing
     #[arg(long)]
     pub(super) compare_only: bool,
-    /// Exit code 6 when anything changed
+    /// Exit code 6 when anything changed, or is suspicious
     #[arg(long)]
     pub(super) fail_on_change: bool,
     #[command(flatten)]

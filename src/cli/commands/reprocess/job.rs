@@ -28,6 +28,7 @@ pub(super) struct Findings {
     pub(super) changes: ChangeSummary,
     pub(super) fixed: Vec<EntryId>,
     pub(super) broken: Vec<EntryId>,
+    pub(super) suspicious: Vec<EntryId>,
 }
 
 pub(super) fn run_job(
@@ -117,17 +118,22 @@ impl Findings {
             verdict,
             difference,
             converter,
+            suspicious,
             ..
         }
         | StepOutcome::Earlier {
             verdict,
             difference,
             converter,
+            suspicious,
             ..
         }) = &step.outcome
         else {
             return;
         };
+        if !suspicious.is_empty() {
+            self.suspicious.push(step.entry);
+        }
         self.changes
             .add(step.entry, converter, *verdict, difference);
         match verdict {
@@ -146,6 +152,7 @@ fn step_line(step: &Step) -> String {
             outcome,
             error,
             verdict,
+            suspicious,
             ..
         } => {
             let verdict = match verdict {
@@ -157,10 +164,13 @@ fn step_line(step: &Step) -> String {
             };
             let attempt = attempt.map(|attempt| format!(", attempt {attempt}"));
             let error = error.as_deref().map(|error| format!(": {}", escape(error)));
+            let suspicious = (!suspicious.is_empty())
+                .then(|| format!("; suspicious: {}", escape(&suspicious.join("; "))));
             format!(
-                "{verdict:<9}  {outcome}{}{}",
+                "{verdict:<9}  {outcome}{}{}{}",
                 attempt.unwrap_or_default(),
-                error.unwrap_or_default()
+                error.unwrap_or_default(),
+                suspicious.unwrap_or_default()
             )
         }
         StepOutcome::Skipped { reason } => format!("{:<9}  {}", "skipped", escape(reason)),

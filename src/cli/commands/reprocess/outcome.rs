@@ -24,6 +24,7 @@ struct Outcome<'a> {
     compare_only: bool,
     fixed_ids: &'a [EntryId],
     broken_ids: &'a [EntryId],
+    suspicious_ids: &'a [EntryId],
     #[serde(flatten)]
     changes: ChangesObject,
 }
@@ -40,6 +41,7 @@ pub(super) fn tell_outcome(
             compare_only: manner.compare_only,
             fixed_ids: &findings.fixed,
             broken_ids: &findings.broken,
+            suspicious_ids: &findings.suspicious,
             changes: ChangesObject::of(&findings.changes),
         })?;
     } else {
@@ -79,7 +81,7 @@ pub(super) fn tell_outcome(
         .hint("leave out --fail-on-change, or select entries that were converted before")
         .into());
     }
-    let differs = result.changed + result.fixed + result.broken > 0;
+    let differs = result.changed + result.fixed + result.broken + result.suspicious > 0;
     Ok(if manner.fail_on_change && differs {
         Exit::Damaged
     } else if result.failed + result.skipped > 0 || result.interrupted || result.end_error.is_some()
@@ -145,6 +147,10 @@ pub(super) fn page(
         ("fixed", with_ids(result.fixed, &findings.fixed)),
         ("broken", with_ids(result.broken, &findings.broken)),
     ]);
+    if result.suspicious > 0 {
+        let ids = with_ids(result.suspicious, &findings.suspicious);
+        known.push(("suspicious", ids));
+    }
     if manner.submits {
         known.push(("to be submitted", count(result.submitted)));
     }

@@ -38,6 +38,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     } else {
         Access::ReadWrite
     })?;
+    let selected = selected.in_store(&archive, context)?;
     let selection = selection(&archive, selected, config.as_ref())?;
     if args.dry_run {
         refuse_unknown(&options, &archive, config.as_ref())?;
@@ -132,6 +133,7 @@ fn run_and_tell(
     // Steps end in any order, so the ids are sorted.
     findings.fixed.sort_unstable();
     findings.broken.sort_unstable();
+    findings.suspicious.sort_unstable();
     let exit = tell_outcome(&result, &findings, manner, context)?;
     closed?;
     Ok(exit)

@@ -103,11 +103,11 @@ fn the_attempt_before_is_compared_with_first() {
     assert_eq!(
         reasons(&archive, &Expect::default(), Some(&usual()), &now),
         [
-            "a report of 100 bytes; the attempt before had 5000",
             "no serial; the attempt before had one",
             "no part; the attempt before had one",
             "2 steps; the attempt before had 77",
             "no measured value; the attempt before had some",
+            "a report of 100 bytes; the attempt before had 5000",
         ]
     );
     assert_eq!(
@@ -172,10 +172,10 @@ fn what_is_stated_holds_without_others() {
     assert_eq!(
         reasons(&archive, &expect, None, &now),
         [
-            "a report of 500 bytes; at least 1000 are expected",
             "no serial",
             "no part at /pn",
             "7 steps; at least 10 are expected",
+            "a report of 500 bytes; at least 1000 are expected",
         ]
     );
     let nothing = Expect::default()

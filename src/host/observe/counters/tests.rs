@@ -63,6 +63,8 @@ fn a_log_that_is_not_signed_is_a_reason() {
         dir: "/data/store".into(),
         entries: 0,
         failed: 0,
+        troubles: Vec::new(),
+        outdated: Vec::new(),
         stored_bytes: 0,
         free_bytes: None,
         error: None,

@@ -1,0 +1,140 @@
+//! `annals failures`: shows what went wrong, by cause.
+
+use serde::Serialize;
+
+use crate::archive::{Access, FailureGroup};
+use crate::cli::entries::{Filters, in_shell, in_store, refuse_unknown_converters};
+use crate::cli::render::{Cell, Column, Table, count, counted, escape, path_text};
+use crate::cli::run::{Context, Exit, Failure};
+use crate::cli::store;
+use crate::cli::zone::Zone;
+use crate::entry::CauseKind;
+use crate::id::EntryId;
+use crate::time::Timestamp;
+
+/// Show what went wrong, by cause: how often, since when, and an example
+///
+/// Errors are counted as one cause when they differ only in numbers, paths, serials, times and
+/// quoted names. Only the last attempt of each entry counts: an entry that was fixed later is no
+/// failure. Suspicious results and reports that a server refused are causes, too, so an entry may count
+/// for several.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals failures
+  annals failures -c 'ICT CSV' --from 'last week'
+  annals list --failure 3f09a1b2c4
+  annals --config host.toml reprocess --failure 3f09a1b2c4")]
+pub(crate) struct Args {
+    /// At most this many causes
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    #[command(flatten)]
+    filters: Filters,
+}
+
+/// One cause, as JSON output shows it.
+#[derive(Serialize)]
+struct FailureObject<'a> {
+    cause: String,
+    kind: &'a str,
+    text: &'a str,
+    converter: &'a str,
+    entries: u64,
+    first: Timestamp,
+    last: Timestamp,
+    example: EntryId,
+    example_error: Option<&'a str>,
+    command: String,
+}
+
+impl<'a> FailureObject<'a> {
+    fn new(group: &'a FailureGroup, config: Option<&str>, zone: &Zone) -> Self {
+        Self {
+            cause: group.cause.id.to_string(),
+            kind: group.cause.kind.name(),
+            text: &group.cause.text,
+            converter: &group.converter,
+            entries: group.entries,
+            first: zone.exact(group.first),
+            last: zone.exact(group.last),
+            example: group.example,
+            example_error: group.example_error.as_deref(),
+            command: command_for(group, config),
+        }
+    }
+}
+
+/// Returns the command that deals with exactly the entries of a cause: it converts them again, or
+/// lists them where a server refused their reports.
+pub(crate) fn command_for(group: &FailureGroup, config: Option<&str>) -> String {
+    let id = group.cause.id;
+    if group.cause.kind == CauseKind::Refused {
+        return format!("annals list --failure {id}");
+    }
+    let config = config.map_or("FILE".into(), in_shell);
+    format!("annals --config {config} reprocess --failure {id}")
+}
+
+pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let filter = args.filters.to_filter(context)?;
+    let archive = context.open(Access::ReadOnly)?;
+    let filter = in_store(filter, &archive, context)?;
+    let snapshot = archive.snapshot()?;
+    let mut failures = snapshot.failures(&filter)?;
+    if failures.is_empty() {
+        let config = context.configuration().ok();
+        refuse_unknown_converters(&filter, &snapshot, config.as_ref())?;
+    }
+    let all = failures.len();
+    failures.truncate(args.limit.unwrap_or(all));
+    let config = store::config_file(&context.globals, context.caller_env());
+    let config = config.map(|path| path_text(&path));
+    let zone = context.zone();
+    if context.json() {
+        for group in &failures {
+            context.print_json(&FailureObject::new(group, config.as_deref(), &zone))?;
+        }
+        return Ok(Exit::Done);
+    }
+    let Some(first) = failures.first() else {
+        context.note("the last attempt of every entry is well");
+        return Ok(Exit::Done);
+    };
+    let columns = [
+        Column::right("ENTRIES"),
+        Column::left("CAUSE"),
+        Column::left("KIND"),
+        Column::clipped("CONVERTER"),
+        Column::left("FIRST"),
+        Column::left("LAST"),
+        Column::right("EXAMPLE"),
+        Column::clipped("WHY"),
+    ];
+    let rows: Vec<_> = failures
+        .iter()
+        .map(|group| {
+            vec![
+                Cell::new(count(group.entries)),
+                Cell::new(group.cause.id.to_string()),
+                Cell::new(group.cause.kind.name()),
+                Cell::new(&group.converter),
+                Cell::new(zone.day(group.first)),
+                Cell::new(zone.day(group.last)),
+                Cell::new(group.example.to_string()),
+                Cell::new(&group.cause.text),
+            ]
+        })
+        .collect();
+    let page = Table::new(&columns, context.canvas()).page(&rows);
+    context.print(page)?;
+    if all > failures.len() {
+        let more = counted((all - failures.len()) as u64, "more cause", "more causes");
+        context.note(format_args!("and {more}"));
+    }
+    context.note(format_args!(
+        "to convert those of the first again: {}",
+        escape(&command_for(first, config.as_deref()))
+    ));
+    Ok(Exit::Done)
+}

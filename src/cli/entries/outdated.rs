@@ -1,0 +1,77 @@
+//! Finds entries that an older identity of their converter made.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::Result;
+use crate::archive::Archive;
+use crate::cli::render::counted;
+use crate::cli::run::Context;
+use crate::convert::identity_of;
+use crate::id::ConverterId;
+use crate::query::Filter;
+
+/// Returns the identities of converters as they run now: in the host that owns the store, or as
+/// they are configured. A converter that is not ready is left out.
+pub(crate) fn current_identities(context: &Context<'_>) -> BTreeMap<String, ConverterId> {
+    if let Some(host) = context.owner().and_then(|owner| owner.state.host()) {
+        return host.identities();
+    }
+    let config = context.configuration().ok();
+    let converters = config.iter().flat_map(|config| &config.converters);
+    let identities = converters.filter_map(|config| {
+        let id = identity_of(&config.converter).ok()?;
+        Some((config.converter.name.clone(), id))
+    });
+    identities.collect()
+}
+
+/// Returns a filter of the command line with what the store knows: which converters `--outdated`
+/// means.
+///
+/// Until then such a filter selects nothing.
+pub(crate) fn in_store(filter: Filter, archive: &Archive, context: &Context<'_>) -> Result<Filter> {
+    if filter.made_by.as_ref().is_some_and(Vec::is_empty) {
+        archive.only_outdated(filter, &current_identities(context))
+    } else {
+        Ok(filter)
+    }
+}
+
+/// Says how many entries an older identity of a converter made, and what to do. `config` is the
+/// configuration, if one is known.
+pub(crate) fn outdated_words(converter: &str, entries: u64, config: Option<&str>) -> String {
+    let were = counted(entries, "entry was", "entries were");
+    let (name, config) = (in_shell(converter), config.map_or("FILE".into(), in_shell));
+    format!(
+        "{were} made by an older identity of {converter}; compare: annals --config {config} \
+         reprocess --outdated -c {name} --compare-only"
+    )
+}
+
+/// Returns a text as one word of a shell.
+pub(crate) fn in_shell(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.into()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''")).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_names_the_converter_as_a_shell_takes_it() {
+        let said = outdated_words("ICT CSV", 4_211, Some("/etc/annals/host.toml"));
+        let told = "4,211 entries were made by an older identity of ICT CSV; compare: annals \
+                    --config /etc/annals/host.toml reprocess --outdated -c 'ICT CSV' \
+                    --compare-only";
+        assert_eq!(said, told);
+        assert!(outdated_words("it's", 1, None).ends_with(r"-c 'it'\''s' --compare-only"));
+        assert_eq!(in_shell("ICT"), "ICT");
+        assert_eq!(in_shell(""), "''");
+    }
+}
