@@ -106,6 +106,13 @@ impl From<Outcome> for Status {
     }
 }
 
+impl Outcome {
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        Status::from(self).name()
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Status::from(*self).fmt(f)

@@ -18,6 +18,7 @@
 mod compare;
 mod converter;
 mod folder;
+mod gate;
 mod guard;
 mod process;
 mod protocol;
@@ -33,13 +34,16 @@ pub use compare::{
     Tolerance, Verdict, compare, compare_in_context, compare_reports, compare_with, judge,
 };
 pub use converter::{
-    Arguments, Bounds, Companions, Converter, MASK, MissingSecret, Mode, Network, ParseRunAsError,
-    RunAs, Sandbox, Takes,
+    Arguments, Bounds, Companions, Converter, MASK, MissingSecret, Mode, Network, Order,
+    ParseRunAsError, ParseSerialInNameError, RunAs, Sandbox, SerialInName, Takes,
 };
 pub(crate) use converter::{Beside, Listing, Need, Pattern, Secrets, expand};
 pub(crate) use folder::{
     BEGINNING_BYTES, Item, Kind, Tarball, Tree, TreeError, archived_name, file_of, has_main_file,
     unpack,
+};
+pub use gate::{
+    BrokenEntry, GateOptions, GateReport, GateVerdict, Waivers, gate, register, sample,
 };
 pub use guard::{Expect, Expected, OnSuspicious, measure};
 pub(crate) use guard::{examine, examine_alone};
@@ -49,12 +53,15 @@ pub(crate) use protocol::understand;
 pub use protocol::{Conversion, Json, Number, PostAction, Text};
 pub(crate) use protocol::{answer_for_report, suggest};
 pub use reprocess::{
-    ConverterLabel, EntryError, JobChange, OnCancel, OnError, Params, PlannedRun, PlannedSkip,
-    Ramp, Reprocess, ReprocessPlan, ReprocessResult, Resend, Selection, Step, StepOutcome, Which,
-    job_changes, judge_attempts, plan, reprocess, reprocess_by_ramp, select,
+    Against, ConverterLabel, EntryError, JobChange, OnCancel, OnError, Params, PlannedRun,
+    PlannedSkip, Ramp, Reprocess, ReprocessPlan, ReprocessResult, Resend, Selection, Step,
+    StepOutcome, Trial, Which, job_changes, judge_attempts, plan, reprocess, reprocess_by_ramp,
+    select, try_entry,
 };
-pub use running::identity_of;
-pub use running::{AttemptSummary, Request, Runner, convert_entry, convert_path, missing_program};
+pub use running::{
+    AttemptSummary, EnvironmentCheck, Request, Runner, convert_entry, convert_path, identity_of,
+    missing_program,
+};
 pub(crate) use running::{Session, Terms, is_bundle_name, record, run_over};
 pub use sandbox::{Enforcement, be_launcher};
 pub(crate) use scratch::{make_private, remove_abandoned};

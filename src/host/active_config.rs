@@ -13,6 +13,7 @@ use crate::host::config::overlap::CheckedFolders;
 use crate::host::config::settings::{Config, ConverterConfig};
 use crate::host::panics::lock;
 use crate::host::submit::outbox::Outbox;
+use crate::id::ConverterId;
 use crate::{Error, ErrorKind, Result};
 
 pub(in crate::host) struct ActiveConfig {
@@ -23,6 +24,8 @@ pub(in crate::host) struct ActiveConfig {
     /// Cancelled when a reload replaces this configuration.
     pub(in crate::host) replaced: Cancel,
     runners: Vec<Mutex<Option<Arc<Runner>>>>,
+    /// Current identities that are not the configured ones, from their archived bundles.
+    promoted: Vec<Mutex<Option<(ConverterId, Arc<Runner>)>>>,
     folders: CheckedFolders,
 }
 
@@ -33,6 +36,7 @@ impl ActiveConfig {
             outbox_over: Cancel::default(),
             replaced: Cancel::default(),
             runners: config.converters.iter().map(|_| Mutex::default()).collect(),
+            promoted: config.converters.iter().map(|_| Mutex::default()).collect(),
             folders: CheckedFolders::default(),
             config,
         }
@@ -48,14 +52,20 @@ impl ActiveConfig {
             next.outbox = Arc::clone(&self.outbox);
             next.outbox_over = self.outbox_over.clone();
         }
-        for (slot, new) in next.runners.iter_mut().zip(&next.config.converters) {
+        let slots = next.runners.iter_mut().zip(&mut next.promoted);
+        for ((slot, promoted), new) in slots.zip(&next.config.converters) {
             let same = |old: &ConverterConfig| old.converter == new.converter;
             if let Some(at) = self.config.converters.iter().position(same) {
                 let runner = lock(&self.runners[at]).clone();
-                if let Some(runner) = &runner {
+                let current = lock(&self.promoted[at]).clone();
+                for runner in runner
+                    .iter()
+                    .chain(current.as_ref().map(|(_, runner)| runner))
+                {
                     runner.set_workers(new.max_concurrent);
                 }
                 *slot = Mutex::new(runner);
+                *promoted = Mutex::new(current);
             }
         }
         next
@@ -88,32 +98,87 @@ impl ActiveConfig {
 }
 
 impl ActiveConfig {
+    /// Returns the identity that live files of a converter are given to.
+    pub(in crate::host) fn live_identity(
+        &self,
+        converter: usize,
+        archives: &Archives,
+        scratch: &Path,
+    ) -> Result<ConverterId> {
+        if let Some(config) = self.config.converters.get(converter)
+            && config.promotion.is_gated()
+            && let Some(archive) = archives.of(config)
+            && let Some(current) = archive.promoted(&config.converter.name)?
+        {
+            return Ok(current);
+        }
+        self.runner(converter, scratch)?.converter_id()
+    }
+
+    /// Returns the runner of a current identity that is not the configured one. It is created when
+    /// it is first needed.
+    pub(in crate::host) fn promoted_runner(
+        &self,
+        converter: usize,
+        current: ConverterId,
+        make: impl FnOnce() -> Result<Runner>,
+    ) -> Result<Arc<Runner>> {
+        let mut slot = lock(&self.promoted[converter]);
+        if let Some((id, runner)) = &*slot
+            && *id == current
+        {
+            return Ok(Arc::clone(runner));
+        }
+        let runner = Arc::new(make()?);
+        *slot = Some((current, Arc::clone(&runner)));
+        Ok(runner)
+    }
+
+    /// Drops the runner of an identity that was current before the configured one.
+    pub(in crate::host) fn forget_promoted(&self, converter: usize) {
+        *lock(&self.promoted[converter]) = None;
+    }
+
+    /// Returns the runners of a converter that were needed so far.
+    fn runners_of(&self, converter: usize) -> impl Iterator<Item = Arc<Runner>> {
+        let configured = self
+            .runners
+            .get(converter)
+            .and_then(|slot| lock(slot).clone());
+        let promoted = self
+            .promoted
+            .get(converter)
+            .and_then(|slot| lock(slot).clone());
+        configured
+            .into_iter()
+            .chain(promoted.map(|(_, runner)| runner))
+    }
+
     /// Ends worker processes that had no work for their converter's `worker_idle_s`.
     ///
     /// Returns how long it takes until the next one may have to be ended.
     pub(in crate::host) fn end_idle_workers(&self) -> Duration {
         let mut next = Duration::MAX;
-        for (slot, config) in self.runners.iter().zip(&self.config.converters) {
+        for (at, config) in self.config.converters.iter().enumerate() {
             let ends_at_once = config.worker_idle.is_zero();
             if config.converter.mode == Mode::OneShot || ends_at_once {
                 continue;
             }
             // A worker that becomes idle from now on is kept for at least this long.
             next = next.min(config.worker_idle);
-            let runner = lock(slot).clone();
-            let left = runner.and_then(|runner| runner.end_idle_workers(config.worker_idle));
-            next = next.min(left.unwrap_or(Duration::MAX));
+            for runner in self.runners_of(at) {
+                let left = runner.end_idle_workers(config.worker_idle);
+                next = next.min(left.unwrap_or(Duration::MAX));
+            }
         }
         next
     }
 
     /// Returns the number of running worker processes of a converter.
     pub(in crate::host) fn workers(&self, converter: usize) -> usize {
-        let runner = self
-            .runners
-            .get(converter)
-            .and_then(|slot| lock(slot).clone());
-        runner.map_or(0, |runner| runner.workers())
+        self.runners_of(converter)
+            .map(|runner| runner.workers())
+            .sum()
     }
 }
 

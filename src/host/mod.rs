@@ -16,6 +16,7 @@ mod supervise;
 pub use archives::Archives;
 pub use config::edit::Edit;
 pub use config::endpoint::{Relation, Submit};
+pub use config::promotion::{GateSettings, Promotion};
 pub use config::settings::{
     ArchiveSettings, Config, ConfigErrors, ConverterConfig, EvidenceSettings, KeyInfo, Links,
     LogFormat, Origin, Problem, Retry, Setting, Unarchivable, Writers,
@@ -25,8 +26,8 @@ pub use observe::notice::{Disposed, FileError, Hooks, Notice, RunSummary};
 pub use observe::space::Space;
 pub use observe::status::{
     ARCHIVE_SECONDS, ConfigurationStatus, ConverterStatus, Histogram, HostState, HostStatus,
-    OutdatedEntries, QueueStatus, RetentionStatus, SilentFolder, StoppedLine, StoreStatus,
-    SubmissionStatus,
+    OutdatedEntries, PromotionStatus, QueueStatus, RetentionStatus, SilentFolder, StoppedLine,
+    StoreStatus, SubmissionStatus,
 };
 pub use observe::stuck::{StuckAt, StuckFile, StuckFiles};
 pub use pipeline::host::Host;

@@ -5,9 +5,11 @@ use crate::archive::handle::Archive;
 use crate::archive::messages::{Draft, Receipt};
 use crate::entry::Meta;
 use crate::event::{
-    Actor, Body, ConverterEnvironment, ConverterPromoted, ConverterWaived, WaiverRevoked,
+    Actor, Body, ConverterEnvironment, ConverterPromoted, ConverterWaived, PersonalField,
+    WaiverRevoked,
 };
 use crate::id::{ConverterId, EventSeq};
+use crate::query::Filter;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -146,6 +148,7 @@ impl Archive {
                 "name the identity, or a date",
             );
         }
+        self.refuse_personal(&waived)?;
         let is_for_all = waived.entries.is_empty() && waived.filter.is_none();
         let cause = waived.cause.as_deref().map(str::trim);
         if cause == Some("") || is_for_all && cause.is_none() {
@@ -155,6 +158,24 @@ impl Archive {
             );
         }
         self.append_fact(Draft::fact(Body::ConverterWaived(waived)))
+    }
+
+    /// Refuses a waiver whose filter or cause may be a personal value, because the log would keep it
+    /// for good.
+    fn refuse_personal(&self, waived: &ConverterWaived) -> Result<()> {
+        let declared = self.personal_fields().into_iter();
+        let fields: Vec<PersonalField> = declared
+            .filter_map(|known| known.field.parse().ok())
+            .collect();
+        let filter = waived.filter.as_deref();
+        let filter = filter.and_then(|text| serde_json::from_str::<Filter>(text).ok());
+        let states_one = filter.is_some_and(|filter| filter.masked(&fields) != filter);
+        let has_error = waived.cause.is_some() && fields.contains(&PersonalField::Error);
+        if states_one || has_error {
+            let told = "the filter or the cause of the waiver may be a personal value";
+            return Err(Error::new(ErrorKind::Invalid, told).hint("name the entries by their ids"));
+        }
+        Ok(())
     }
 
     /// Records that a waiver is no longer in force.

@@ -27,6 +27,7 @@ mod man;
 mod note;
 mod personal_values;
 mod privacy;
+mod promotion;
 mod prove;
 mod reach;
 mod rebuild;

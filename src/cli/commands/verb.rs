@@ -4,8 +4,8 @@ use super::reach::Reach;
 use super::{
     archive, backup, cat, checkpoint, compact, completions, config, confirm_move, convert, demo,
     demo_converter, diff, erase, events, export, failures, find, hold, host, init, job, key, list,
-    man, note, privacy, prove, rebuild, repair, report, reprocess, restore, restore_store,
-    retention, review, show, stats, verify, verify_export, verify_proof,
+    man, note, privacy, promotion, prove, rebuild, repair, report, reprocess, restore,
+    restore_store, retention, review, show, stats, verify, verify_export, verify_proof,
 };
 use crate::cli::run::{Context, Exit, Failure};
 
@@ -44,6 +44,7 @@ verbs! {
     Reprocess = reprocess,
     Job = job,
     Failures = failures,
+    Promotion = promotion,
     Host = host,
     Config = config,
     Retention = retention,
@@ -101,6 +102,7 @@ impl Verb {
             | Self::Reprocess(_)
             | Self::Job(_)
             | Self::Failures(_)
+            | Self::Promotion(_)
             | Self::Retention(_)
             | Self::Hold(_)
             | Self::Privacy(_)

@@ -263,6 +263,34 @@ fn of_plant(notice: &Notice<'_>) {
             error = error.to_string(),
             "a converter cannot run; its files wait"
         ),
+        Notice::CandidateWaits {
+            converter,
+            current,
+            candidate,
+        } => warn!(
+            converter,
+            current = current.to_string(),
+            candidate = candidate.to_string(),
+            "a new identity waits to be promoted; the current one goes on converting"
+        ),
+        Notice::Promoted { report } => info!(
+            converter = report.converter,
+            candidate = report.candidate.to_string(),
+            tried = report.evidence.tried,
+            changed = report.evidence.changed,
+            fixed = report.evidence.fixed,
+            waived = report.evidence.waived,
+            "a new identity is promoted"
+        ),
+        Notice::PromotionRefused { report } => warn!(
+            converter = report.converter,
+            candidate = report.candidate.to_string(),
+            tried = report.evidence.tried,
+            broken = report.evidence.broken,
+            waived = report.evidence.waived,
+            verdict = report.verdict.to_string(),
+            "a new identity is not promoted"
+        ),
         Notice::LineRuns { converter } => info!(converter, "a converter runs again"),
         Notice::LeftBehind { steps } => warn!(
             steps,

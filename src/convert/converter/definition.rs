@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::arguments::Arguments;
 use super::bounds::Bounds;
 use super::companions::Companions;
+use super::order::Order;
 use crate::convert::compare::CompareRules;
 use crate::convert::guard::Expect;
 use crate::entry::ParseWordError;
@@ -42,6 +43,8 @@ pub struct Converter {
     pub mode: Mode,
     /// The kind of source that the converter is given.
     pub takes: Takes,
+    /// The order in which it is given its sources. It is no part of its identity.
+    pub order: Order,
     /// The limits of its processes. They are no part of its identity.
     pub bounds: Bounds,
     /// The values that the converter is given besides the source.
@@ -70,6 +73,7 @@ impl Converter {
             bundle: Vec::new(),
             mode: Mode::OneShot,
             takes: Takes::Files,
+            order: Order::Free,
             bounds: Bounds::default(),
             arguments: Arguments::default(),
             environment: None,
@@ -93,6 +97,8 @@ setters! { Converter {
     mode: [Mode];
     /// Sets the kind of source that the converter is given.
     takes: [Takes];
+    /// Sets in which order its sources are converted.
+    order: [Order];
     /// Sets the limits of its processes.
     bounds: [Bounds];
     /// Sets the values that the converter is given besides the source.

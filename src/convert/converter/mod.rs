@@ -4,6 +4,7 @@ pub(super) mod arguments;
 pub(super) mod bounds;
 pub(super) mod companions;
 pub(super) mod definition;
+pub(super) mod order;
 pub(super) mod program;
 pub(super) mod secret;
 
@@ -14,6 +15,7 @@ pub use companions::Companions;
 pub(crate) use companions::{Beside, Listing, Need, Pattern};
 pub use definition::{Converter, Mode, Takes};
 pub(super) use definition::{read_mode, recorded_mode};
+pub use order::{Order, ParseSerialInNameError, SerialInName};
 pub(super) use program::{find_program, program};
 pub use secret::MissingSecret;
 pub(crate) use secret::expand;

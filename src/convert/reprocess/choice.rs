@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::runners::RunnerKey;
 use crate::Error;
 use crate::convert::converter::{Arguments, Converter};
-use crate::convert::running::{self, Runner};
+use crate::convert::running::{self, EnvironmentCheck, Runner};
 use crate::entry::Entry;
 use crate::event::ConverterRegistered;
 
@@ -15,6 +15,8 @@ pub(super) struct Chosen {
     pub(super) key: RunnerKey,
     pub(super) runner: Arc<Runner>,
     pub(super) arguments: Arguments,
+    /// For a recorded converter, whether it runs on what it ran on before.
+    pub(super) environment: Option<EnvironmentCheck>,
     /// A difference from what was recorded, to be noted with the attempt.
     pub(super) note: Option<String>,
 }
@@ -42,6 +44,24 @@ impl Choice<'_> {
                 let bundle = registered.bundle.iter().map(|file| file.name.clone());
                 let bundle: Vec<String> = bundle.collect();
                 running::missing(&registered.command, Path::new(""), &bundle)
+            }
+        }
+    }
+}
+
+impl Choice<'_> {
+    /// Returns what a converter consists of, without the files of a recorded one: enough to find
+    /// the program that would run it.
+    pub(super) fn outline(&self) -> Converter {
+        match self {
+            Self::Configured(converter) => (*converter).clone(),
+            Self::Recorded(registered) => {
+                let files = registered.bundle.iter().map(|file| file.name.as_str());
+                let (name, dir) = (&registered.name, std::env::temp_dir());
+                Converter {
+                    version: registered.version.clone(),
+                    ..Converter::new(name, registered.command.iter().cloned(), dir).bundle(files)
+                }
             }
         }
     }

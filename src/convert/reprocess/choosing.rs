@@ -5,18 +5,21 @@ use std::sync::Arc;
 use super::choice::{Choice, Chosen, Unfit, pick};
 use super::options::{Params, Which};
 use super::runners::RunnerKey;
+use super::turns::Turn;
 use super::work::Work;
-use crate::convert::converter::{Arguments, Bounds, Converter};
-use crate::convert::running::Runner;
+use crate::convert::converter::{Arguments, Bounds, Converter, Order};
+use crate::convert::running::{self, EnvironmentCheck, Runner};
 use crate::entry::Entry;
 use crate::event::ConverterRegistered;
+use crate::id::EntryId;
 use crate::{Error, ErrorKind, Result};
 
 impl Work<'_> {
     pub(super) fn choose(&self, entry: &Entry) -> Result<Chosen, Unfit> {
         let choice = self.converter_for(entry)?;
         let arguments = self.arguments_for(entry, choice.name())?;
-        let (key, (runner, note)) = match choice {
+        let mut environment = None;
+        let (key, runner) = match choice {
             Choice::Configured(converter) => {
                 let key = RunnerKey::Configured(converter.name.clone());
                 let runner = self.configured_runner(converter).map_err(|error| {
@@ -24,19 +27,25 @@ impl Work<'_> {
                     let error = Error::new(ErrorKind::Converter, format!("{what}: {error}"));
                     Unfit::CannotRun(key.clone(), error)
                 })?;
-                (key, (runner, None))
+                (key, runner)
             }
             Choice::Recorded(registered) => {
                 let current = self.configured(&registered.name);
                 let key = RunnerKey::Recorded(registered.converter_id);
-                (key, self.recorded_runner(&registered, current)?)
+                let runner = self.recorded_runner(&registered, current)?;
+                environment = Some(self.environment(&registered, entry, runner.converter())?);
+                (key, runner)
             }
         };
         Ok(Chosen {
             key,
             runner,
             arguments,
-            note,
+            note: environment
+                .as_ref()
+                .filter(|check| **check != EnvironmentCheck::NotRecorded)
+                .and_then(EnvironmentCheck::sentence),
+            environment,
         })
     }
 
@@ -115,10 +124,10 @@ impl Work<'_> {
         &self,
         registered: &ConverterRegistered,
         current: Option<&Converter>,
-    ) -> Result<(Arc<Runner>, Option<String>)> {
+    ) -> Result<Arc<Runner>> {
         let id = registered.converter_id;
         let expect = current.map(|converter| converter.expect.clone());
-        let runner = self.runners.get(RunnerKey::Recorded(id), || {
+        self.runners.get(RunnerKey::Recorded(id), || {
             let runner = Runner::recorded(
                 self.archive,
                 registered,
@@ -128,14 +137,58 @@ impl Work<'_> {
                 &self.options.scratch,
             )?;
             Ok(runner.with_expect(expect.unwrap_or_default()))
-        })?;
-        let identity = &runner.session()?.identity;
-        let note = (identity.id != id).then(|| {
-            format!(
-                "the recorded converter {id} ran on '{}', this run on '{}'",
-                registered.environment, identity.environment
-            )
-        });
-        Ok((runner, note))
+        })
+    }
+
+    /// Compares what a recorded converter ran on when it made its last attempt of the entry with
+    /// what `converter`, its restored copy, runs on now.
+    pub(super) fn environment(
+        &self,
+        registered: &ConverterRegistered,
+        entry: &Entry,
+        converter: &Converter,
+    ) -> Result<EnvironmentCheck> {
+        let id = registered.converter_id;
+        let mut attempts = entry.attempts.iter().rev();
+        let last = attempts.find(|tried| tried.converter_id == Some(id));
+        let then = match last {
+            Some(last) => self.archive.ran_on(&id, last.at)?,
+            None => None,
+        };
+        Ok(running::check(
+            then.as_ref(),
+            &registered.environment,
+            converter,
+        ))
+    }
+
+    /// Returns what an entry has to wait for before it is converted.
+    pub(super) fn turn_of(&self, id: EntryId) -> Turn {
+        let entry = self
+            .archive
+            .snapshot()
+            .and_then(|snapshot| snapshot.entry(id));
+        // An entry that cannot be read is reported when its conversion fails.
+        let Ok(Some(entry)) = entry else {
+            return Turn::Free;
+        };
+        let name = match self.converter_for(&entry) {
+            Ok(choice) => choice.name().to_owned(),
+            Err(_) => return Turn::Free,
+        };
+        let order = self.configured(&name).map(|converter| &converter.order);
+        match order {
+            None | Some(Order::Free) => Turn::Free,
+            Some(order) => Turn::Serial {
+                serial: order.serial_of(entry.unit.serial.as_deref(), &entry.source_name),
+                converter: name,
+            },
+        }
+    }
+
+    /// Returns true when some converter asks for an order.
+    pub(super) fn is_ordered(&self) -> bool {
+        let mut orders = self.converters.iter().map(|converter| &converter.order);
+        orders.any(|order| *order != Order::Free)
     }
 }

@@ -14,6 +14,7 @@ use super::result::ReprocessResult;
 use super::runners::Runners;
 use super::select::Selection;
 use super::step::{Step, StepOutcome};
+use super::turns::Turns;
 use super::untried::Untried;
 use super::work::{Converted, Stepped, Tried, Work};
 use crate::Result;
@@ -116,6 +117,7 @@ pub fn reprocess_by_ramp(
             untried: Untried::default(),
         }),
         next: AtomicUsize::new(0),
+        turns: Turns::of(&selection.ids),
         stop: AtomicBool::new(false),
         on_step,
     };
@@ -160,6 +162,8 @@ struct Job<'a> {
     gathered: Mutex<Gathered>,
     /// The position in `ids` that is taken next.
     next: AtomicUsize,
+    /// Hands the entries out instead where a converter asks for an order.
+    turns: Turns<'a>,
     /// True once an entry failed and no others are to be taken.
     stop: AtomicBool,
     on_step: &'a (dyn Fn(&Step) + Sync),
@@ -183,7 +187,10 @@ impl Job<'_> {
             }
         }
         if self.goes_on() {
-            for id in self.work.blocked.last_round() {
+            let mut last = self.work.blocked.last_round();
+            last.extend(self.turns.behind());
+            last.sort_unstable();
+            for id in last {
                 if !self.step(id) {
                     break;
                 }
@@ -216,17 +223,14 @@ impl Job<'_> {
     /// Converts the entries up to a position, together with other threads.
     fn convert_until(&self, until: usize, order: &Results, hand_on: &Sender<Finished>) {
         while self.goes_on() {
-            let place = self
-                .next
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |place| {
-                    (place < until).then_some(place + 1)
-                });
-            let id = place.ok().and_then(|place| self.ids.get(place));
-            let Some(&id) = id.filter(|_| self.pace.wait(self.work.cancel)) else {
+            let Some(id) = self.take(until) else {
                 return;
             };
+            if !self.pace.wait(self.work.cancel) {
+                return self.turns.over(id);
+            }
             match self.work.convert(id) {
-                None => return,
+                None => return self.turns.over(id),
                 Some(Tried::Stepped(stepped)) => self.come(order, order.number(), id, stepped),
                 Some(Tried::Converted(converted)) => {
                     let number = order.number();
@@ -239,6 +243,21 @@ impl Job<'_> {
                 }
             }
         }
+    }
+
+    /// Takes the next entry before a position. Returns `None` when there is none, or when the job
+    /// is to stop.
+    fn take(&self, until: usize) -> Option<EntryId> {
+        if self.work.is_ordered() {
+            let turn_of = |id| self.work.turn_of(id);
+            return self.turns.take(until, turn_of, || self.goes_on());
+        }
+        let place = self
+            .next
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |place| {
+                (place < until).then_some(place + 1)
+            });
+        place.ok().and_then(|place| self.ids.get(place)).copied()
     }
 
     /// Compares and records conversions until no more can come.
@@ -259,6 +278,10 @@ impl Job<'_> {
 
     /// Tells a result once those of all conversions before it are told.
     fn come(&self, order: &Results, number: u64, id: EntryId, stepped: Stepped) {
+        match stepped {
+            Stepped::PutOff => self.turns.put_off(id),
+            Stepped::Over(_) => self.turns.over(id),
+        }
         order.come(number, (id, stepped), |(id, stepped)| match stepped {
             Stepped::Over(outcome) => self.tell(id, outcome),
             Stepped::PutOff => {}

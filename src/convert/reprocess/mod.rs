@@ -13,13 +13,16 @@ mod result;
 mod runners;
 mod select;
 mod step;
+mod trial;
+mod turns;
 mod untried;
 mod work;
 
 pub use changes::{JobChange, job_changes, judge_attempts};
 pub use job::{Ramp, reprocess, reprocess_by_ramp};
-pub use options::{OnCancel, OnError, Params, Reprocess, Resend, Which};
+pub use options::{Against, OnCancel, OnError, Params, Reprocess, Resend, Which};
 pub use plan::{ConverterLabel, PlannedRun, PlannedSkip, ReprocessPlan, plan};
 pub use result::{EntryError, ReprocessResult};
 pub use select::{Selection, select};
 pub use step::{Step, StepOutcome};
+pub use trial::{Trial, try_entry};

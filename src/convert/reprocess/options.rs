@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::convert::compare::RuleBook;
+use crate::entry::Attempt;
 use crate::event::{JobPriority, JobStarted};
-use crate::id::JobId;
+use crate::id::{ConverterId, JobId};
 use crate::setters::setters;
 use crate::{Error, ErrorKind, Result};
 
@@ -115,6 +116,34 @@ pub enum OnCancel {
     LeaveOpen,
 }
 
+/// Which attempt of an entry a new result is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Against {
+    /// The last one.
+    Last,
+    /// The newest one of the current identity, or else the newest of any but the candidate.
+    Current {
+        /// The identity that is current, if one is.
+        current: Option<ConverterId>,
+        /// The identity that is to take its place.
+        candidate: ConverterId,
+    },
+}
+
+impl Against {
+    /// Returns the attempt that a new result is compared with.
+    pub fn attempt(self, attempts: &[Attempt]) -> Option<&Attempt> {
+        let Self::Current { current, candidate } = self else {
+            return attempts.last();
+        };
+        let newest_first = || attempts.iter().rev();
+        let of_current =
+            newest_first().find(|tried| current.is_some() && tried.converter_id == current);
+        of_current.or_else(|| newest_first().find(|tried| tried.converter_id != Some(candidate)))
+    }
+}
+
 /// How to reprocess. By default the current converters run with the current arguments, one at a
 /// time; failures do not stop the job, and no report is sent.
 ///
@@ -143,6 +172,8 @@ pub struct Reprocess {
     pub rate: Option<f64>,
     /// Runs and compares, but records no attempt and no job.
     pub compare_only: bool,
+    /// Which attempt a new result is compared with.
+    pub against: Against,
     /// Which new reports are queued for submission.
     pub resend: Resend,
     /// The endpoint for the reports of each converter, without secrets. Reports of converters that
@@ -173,6 +204,7 @@ impl Default for Reprocess {
             jobs: 1,
             rate: None,
             compare_only: false,
+            against: Against::Last,
             resend: Resend::None,
             endpoints: BTreeMap::new(),
             reason: None,
@@ -199,6 +231,8 @@ setters! { Reprocess {
     rate: opt [f64];
     /// Sets whether it only compares, and records nothing.
     compare_only: [bool];
+    /// Sets which attempt a new result is compared with.
+    against: [Against];
     /// Sets which new reports are queued for submission.
     resend: [Resend];
     /// Sets the endpoint for the reports of each converter.

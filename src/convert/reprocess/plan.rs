@@ -15,6 +15,7 @@ use crate::archive::Archive;
 use crate::convert::converter::Converter;
 use crate::convert::process::Cancel;
 use crate::convert::running::Identity;
+use crate::entry::Entry;
 use crate::id::ConverterId;
 
 /// What a job over a selection would do.
@@ -42,6 +43,10 @@ pub struct PlannedRun {
     pub now: ConverterLabel,
     /// Number of entries.
     pub entries: u64,
+    /// For a recorded converter, what there is to say of what it runs on: what differs, or that it
+    /// is not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
 }
 
 /// Name and identity of a converter.
@@ -66,6 +71,10 @@ pub struct PlannedSkip {
     pub entries: u64,
 }
 
+/// What makes entries part of one planned run: their last converter, the one that would run, and
+/// what there is to say of its environment.
+type RunLabel = (Option<ConverterLabel>, ConverterLabel, Option<String>);
+
 /// Plans what [`reprocess`](crate::convert::reprocess()) would run over `selection`, and runs
 /// nothing.
 ///
@@ -88,7 +97,7 @@ pub fn plan(
     };
     let snapshot = archive.snapshot()?;
     let mut identities: BTreeMap<String, ConverterId> = BTreeMap::new();
-    let mut runs: BTreeMap<(Option<ConverterLabel>, ConverterLabel), u64> = BTreeMap::new();
+    let mut runs: BTreeMap<RunLabel, u64> = BTreeMap::new();
     let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
     let mut missing: BTreeMap<ConverterLabel, Option<String>> = BTreeMap::new();
     let mut blocked: BTreeMap<String, u64> = BTreeMap::new();
@@ -141,21 +150,34 @@ pub fn plan(
             version: last.converter_version.clone(),
             converter_id: last.converter_id,
         });
-        *runs.entry((before, now)).or_default() += 1;
+        let environment = work.planned_environment(&choice, &entry)?;
+        *runs.entry((before, now, environment)).or_default() += 1;
     }
     Ok(ReprocessPlan {
         total: selection.ids.len() as u64,
         runs: runs
             .into_iter()
-            .map(|((before, now), entries)| PlannedRun {
+            .map(|((before, now, environment), entries)| PlannedRun {
                 before,
                 now,
                 entries,
+                environment,
             })
             .collect(),
         skipped: reasons(skipped),
         blocked: reasons(blocked),
     })
+}
+
+impl Work<'_> {
+    /// Returns what there is to say of what a recorded converter would run on.
+    fn planned_environment(&self, choice: &Choice<'_>, entry: &Entry) -> Result<Option<String>> {
+        let Choice::Recorded(registered) = choice else {
+            return Ok(None);
+        };
+        let check = self.environment(registered, entry, &choice.outline())?;
+        Ok(check.sentence())
+    }
 }
 
 fn reasons(numbers: BTreeMap<String, u64>) -> Vec<PlannedSkip> {

@@ -5,12 +5,16 @@ use serde::Serialize;
 use super::step::{Step, StepOutcome};
 use super::untried::Untried;
 use crate::convert::compare::Verdict;
+use crate::convert::running::EnvironmentCheck;
 use crate::entry::Outcome;
 use crate::event::{JobFinished, JobStop};
 use crate::id::{EntryId, JobId};
 
 /// Maximum number of errors that a result lists; further ones are only counted.
 const ERRORS_MAX: usize = 1000;
+
+/// Maximum number of differences between environments that a result lists.
+const ENVIRONMENTS_MAX: usize = 20;
 
 /// The result of a whole job.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -45,6 +49,12 @@ pub struct ReprocessResult {
     pub suspicious: u64,
     /// Number of entries without an earlier attempt to compare with.
     pub first: u64,
+    /// Number of entries whose recorded converter ran on something else than before.
+    pub environment_differs: u64,
+    /// Number of entries of which it is not recorded what their converter ran on before.
+    pub environment_not_recorded: u64,
+    /// What differs, in words; the first twenty.
+    pub environments: Vec<String>,
     /// Number of reports queued for submission; the host sends them.
     pub submitted: u64,
     /// Duration of the job in milliseconds.
@@ -81,10 +91,12 @@ impl ReprocessResult {
                 verdict,
                 queued,
                 suspicious,
+                environment,
                 ..
             } => {
                 self.suspicious += u64::from(!suspicious.is_empty());
                 self.count_outcome(*outcome);
+                self.count_environment(environment.as_ref());
                 self.submitted += queued;
                 self.count_verdict(*verdict);
                 match outcome {
@@ -139,6 +151,19 @@ impl ReprocessResult {
         } += 1;
     }
 
+    fn count_environment(&mut self, check: Option<&EnvironmentCheck>) {
+        match check {
+            None | Some(EnvironmentCheck::Same) => {}
+            Some(EnvironmentCheck::NotRecorded) => self.environment_not_recorded += 1,
+            Some(EnvironmentCheck::Differs(what)) => {
+                self.environment_differs += 1;
+                if self.environments.len() < ENVIRONMENTS_MAX && !self.environments.contains(what) {
+                    self.environments.push(what.clone());
+                }
+            }
+        }
+    }
+
     fn count_outcome(&mut self, outcome: Outcome) {
         self.processed += 1;
         if outcome == Outcome::Success {
@@ -171,6 +196,7 @@ impl ReprocessResult {
 mod tests {
     use super::*;
     use crate::convert::compare;
+    use crate::id::ConverterId;
 
     fn step(outcome: StepOutcome) -> Step {
         Step {
@@ -184,7 +210,10 @@ mod tests {
     fn ran(outcome: Outcome, verdict: Verdict) -> StepOutcome {
         StepOutcome::Ran {
             attempt: None,
+            converter_id: ConverterId::from_bytes([1; 32]),
             outcome,
+            before: None,
+            environment: Some(EnvironmentCheck::NotRecorded),
             error: None,
             verdict: Some(verdict),
             difference: compare(b"{}", b"{}"),
@@ -226,6 +255,7 @@ mod tests {
             ),
             (5, 3, 2, 1)
         );
+        assert_eq!(result.environment_not_recorded, 3);
         assert_eq!((result.fixed, result.changed, result.broken), (1, 2, 1));
         assert_eq!(result.suspicious, 3);
         let errors: Vec<&str> = result.errors.iter().map(|e| e.error.as_str()).collect();

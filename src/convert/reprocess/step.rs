@@ -1,8 +1,9 @@
 //! Reports the result for one entry of a job.
 
 use crate::convert::compare::{Difference, Verdict};
+use crate::convert::running::EnvironmentCheck;
 use crate::entry::Outcome;
-use crate::id::{AttemptNo, EntryId};
+use crate::id::{AttemptNo, ConverterId, EntryId};
 
 /// The result for one entry; reported while the job runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,8 +27,12 @@ pub enum StepOutcome {
     Ran {
         /// The recorded attempt; `None` when reports were only compared.
         attempt: Option<AttemptNo>,
+        /// The identity of the converter that ran.
+        converter_id: ConverterId,
         /// How the run ended.
         outcome: Outcome,
+        /// How the attempt that it is compared with ended; `None` when there was none.
+        before: Option<Outcome>,
         /// Why the run did not succeed.
         error: Option<String>,
         /// The comparison with the attempt before; `None` when there was none.
@@ -40,6 +45,8 @@ pub enum StepOutcome {
         converter: String,
         /// Why the result is suspicious although the converter says success, in words.
         suspicious: Vec<String>,
+        /// For a recorded converter, whether it ran on what it ran on before.
+        environment: Option<EnvironmentCheck>,
     },
     /// The entry was skipped.
     Skipped {

@@ -8,6 +8,7 @@ use super::choice::{Chosen, Unfit, without_source};
 use super::options::{Reprocess, Resend};
 use super::runners::{RunnerKey, Runners};
 use super::step::StepOutcome;
+use super::trial::Trial;
 use crate::archive::{Archive, JobRun, Turn};
 use crate::convert::compare::{CompareRules, Difference, Judgement, Run, Verdict, judge};
 use crate::convert::converter::Converter;
@@ -104,7 +105,7 @@ impl Work<'_> {
         })
     }
 
-    fn try_convert(&self, id: EntryId) -> Result<Option<Tried>, Unfit> {
+    pub(super) fn try_convert(&self, id: EntryId) -> Result<Option<Tried>, Unfit> {
         let over = |outcome| Ok(Some(Tried::Stepped(Stepped::Over(outcome))));
         let entry = self
             .archive
@@ -153,6 +154,26 @@ impl Work<'_> {
         }))
     }
 
+    /// Compares a conversion with the attempt before, and records nothing.
+    pub(super) fn weigh(&self, converted: Converted) -> Trial {
+        let Converted {
+            entry,
+            chosen,
+            session,
+            conversion,
+        } = converted;
+        let before = self.options.against.attempt(&entry.attempts);
+        let converter = &chosen.runner.converter().name;
+        let (verdict, difference) = parted(self.judge(converter, &entry, before, &conversion));
+        Trial {
+            converter_id: session.identity.id,
+            conversion,
+            compared_with: before.map(|before| before.attempt),
+            verdict,
+            difference,
+        }
+    }
+
     fn try_finish(&self, converted: Converted) -> Result<StepOutcome, Unfit> {
         let Converted {
             entry,
@@ -163,8 +184,8 @@ impl Work<'_> {
         let Converter { name, expect, .. } = chosen.runner.converter();
         examine(self.archive, &entry, name, expect, &mut conversion)?;
         let suspicious = conversion.suspicious.clone();
-        let rules = self.rules_of(name);
-        let (verdict, difference) = parted(self.judge(rules, &entry, &conversion));
+        let before = self.options.against.attempt(&entry.attempts);
+        let (verdict, difference) = parted(self.judge(name, &entry, before, &conversion));
         let (outcome, error) = (conversion.outcome, conversion.error.clone());
         let mut queued = 0;
         let mut attempt = None;
@@ -194,13 +215,16 @@ impl Work<'_> {
         }
         Ok(StepOutcome::Ran {
             attempt,
+            converter_id: session.identity.id,
             outcome,
+            before: before.map(|before| before.status),
             error,
             verdict,
             difference,
             queued,
             converter: chosen.runner.converter().name.clone(),
             suspicious,
+            environment: chosen.environment,
         })
     }
 
@@ -235,9 +259,16 @@ impl Work<'_> {
         self.options.rules.of_converter(converter)
     }
 
-    /// Judges a conversion by the attempt before. `None` when there was none.
-    fn judge(&self, rules: &CompareRules, entry: &Entry, now: &Conversion) -> Option<Judgement> {
-        let before = entry.attempts.last()?;
+    /// Judges a conversion by an attempt before. `None` when there was none.
+    fn judge(
+        &self,
+        converter: &str,
+        entry: &Entry,
+        before: Option<&Attempt>,
+        now: &Conversion,
+    ) -> Option<Judgement> {
+        let before = before?;
+        let rules = self.rules_of(converter);
         // The entry's unit merges what all attempts found out. A fix may change nothing but the
         // unit.
         let mut unit = entry.unit.clone();

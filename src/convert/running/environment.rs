@@ -98,7 +98,7 @@ pub(in crate::convert) fn missing(
 }
 
 /// Returns the file of a program: a path, or the first match in PATH.
-fn find(program: &Path) -> Option<PathBuf> {
+pub(super) fn find(program: &Path) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.is_file().then(|| program.to_owned());
     }
@@ -121,7 +121,7 @@ fn is_executable(_file: &Path) -> bool {
 
 /// Returns the program that runs a script, as its first line says. For `env`, returns the program
 /// that `env` looks up.
-fn interpreter(file: &Path) -> io::Result<Option<String>> {
+pub(super) fn interpreter(file: &Path) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     let file = File::open(file)?;
     BufReader::new(file.take(FIRST_LINE_BYTES_MAX)).read_until(b'\n', &mut line)?;
@@ -143,8 +143,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
 
     use super::*;
-    use crate::convert::{Arguments, Bounds, Mode, Takes};
-    use crate::convert::{CompareRules, Expect};
+    use crate::convert::{Arguments, Bounds, CompareRules, Expect, Mode, Order, Takes};
 
     fn judged(code: i32, stderr: &str) -> Died {
         judge(Some(ExitStatus::from_raw(code << 8)), stderr)
@@ -196,6 +195,7 @@ mod tests {
                 bundle: Vec::new(),
                 mode: Mode::OneShot,
                 takes: Takes::Files,
+                order: Order::Free,
                 bounds: Bounds::default(),
                 arguments: Arguments::default(),
                 environment: None,

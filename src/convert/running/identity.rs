@@ -1,27 +1,19 @@
 //! Computes the identity of a converter: a hash over its files, command, mode and environment note.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
+use std::time::SystemTime;
 
+use super::runs_on::environment_note;
 use crate::archive::NewConverter;
-use crate::convert::converter::{Bounds, Converter, program, recorded_mode};
-use crate::convert::process::{self, Cancel, End, Invocation};
-use crate::convert::sandbox::{self, Confinement};
-use crate::convert::scratch::{Scratch, make_private};
+use crate::convert::converter::{Converter, recorded_mode};
 use crate::id::ConverterId;
 use crate::{Error, ErrorKind, Result};
 
 /// Domain of these hashes. Changing it, or the encoding below, gives every converter a new
 /// identity.
 const CONTEXT: &str = "annals 2026-01 converter identity v1";
-/// How long a program may take to print its version.
-const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bytes of a program's version line that go into the environment note.
-const VERSION_BYTES_MAX: usize = 200;
 
 /// Returns the identity of a converter with its current files. A program without a stated
 /// environment is asked for its version.
@@ -204,81 +196,14 @@ fn hash<'a>(
     ConverterId::from_bytes(*hasher.finalize().as_bytes())
 }
 
-/// Returns what the program prints for `--version`. Each program is asked once per process.
-///
-/// Empty when the program is a file of the bundle, which is hashed anyway, or prints nothing.
-fn environment_note(converter: &Converter) -> String {
-    static KNOWN: Mutex<BTreeMap<(PathBuf, String), String>> = Mutex::new(BTreeMap::new());
-    let Some(word) = converter.command.first() else {
-        return String::new();
-    };
-    if converter
-        .bundle
-        .iter()
-        .any(|name| name == word.trim_start_matches("./"))
-    {
-        return String::new();
-    }
-    let program = program(word, &converter.dir, &converter.bundle);
-    let held_to = Bounds {
-        timeout: VERSION_TIMEOUT,
-        sandbox: converter.bounds.sandbox.clone(),
-        network: converter.bounds.network,
-        run_as: converter.bounds.run_as.clone(),
-        ..Bounds::default()
-    };
-    let asked = (program, format!("{held_to:?}"));
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    known
-        .entry(asked)
-        .or_insert_with_key(|(program, _)| {
-            version_of(program, converter, &held_to).unwrap_or_default()
-        })
-        .clone()
-}
-
-/// Runs the program with `--version`, under the bounds of a conversion, because it is not trusted.
-fn version_of(program: &Path, converter: &Converter, held_to: &Bounds) -> Option<String> {
-    let scratch = Scratch::new(&std::env::temp_dir()).ok()?;
-    let home = scratch.path().join("home");
-    make_private(&home).ok()?;
-    sandbox::hand_over(held_to, scratch.path(), &["home"]).ok()?;
-    let invocation = Invocation {
-        program: program.to_owned(),
-        arguments: vec!["--version".into()],
-        dir: &converter.dir,
-        home: &home,
-        variables: Vec::new(),
-        bounds: held_to,
-        confinement: Confinement::of(converter, &home, &home).ok()?,
-    };
-    let said = process::run(&invocation, 1 << 16, &Cancel::default()).ok()?;
-    let End::Exited(Some(status)) = said.end else {
-        return None;
-    };
-    if !status.success() {
-        return None;
-    }
-    let stdout = String::from_utf8_lossy(&said.stdout);
-    // Some programs, such as Java, print the version on standard error.
-    let line = stdout
-        .lines()
-        .chain(said.stderr.lines())
-        .map(str::trim)
-        .find(|line| !line.is_empty())?;
-    let mut end = line.len().min(VERSION_BYTES_MAX);
-    while !line.is_char_boundary(end) {
-        end -= 1;
-    }
-    Some(line[..end].to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     //! Checks that a changed converter gets a new identity although its claimed version stays.
 
+    use std::path::Path;
+
     use super::*;
-    use crate::convert::{Arguments, CompareRules, Expect, Mode, Takes};
+    use crate::convert::{Arguments, Bounds, CompareRules, Expect, Mode, Order, Takes};
 
     fn converter(dir: &Path) -> Converter {
         Converter {
@@ -289,6 +214,7 @@ mod tests {
             bundle: vec!["ict.py".into(), "lib/limits.json".into()],
             mode: Mode::OneShot,
             takes: Takes::Files,
+            order: Order::Free,
             bounds: Bounds::default(),
             arguments: Arguments::default(),
             environment: Some("Python 3.12.1".into()),

@@ -6,6 +6,7 @@ mod identity;
 mod input;
 mod request;
 mod runner;
+mod runs_on;
 mod session;
 mod worker;
 
@@ -19,4 +20,6 @@ pub use identity::identity_of;
 pub(crate) use identity::is_bundle_name;
 pub use request::Request;
 pub use runner::Runner;
+pub use runs_on::EnvironmentCheck;
+pub(super) use runs_on::{check, runs_on};
 pub(crate) use session::Session;

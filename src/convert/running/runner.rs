@@ -12,12 +12,13 @@ use super::environment::{self, Died};
 use super::identity::is_bundle_name;
 use super::input;
 use super::request::Request;
+use super::runs_on;
 use super::session::{Session, unusable};
 use super::worker::{seconds, too_much_output};
 use crate::archive::Archive;
 use crate::convert::compare::CompareRules;
 use crate::convert::converter::{
-    Arguments, Bounds, Converter, Mode, Revealed, Sandbox, program, read_mode,
+    Arguments, Bounds, Converter, Mode, Order, Revealed, Sandbox, program, read_mode,
 };
 use crate::convert::guard::Expect;
 use crate::convert::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
@@ -26,6 +27,7 @@ use crate::convert::sandbox::{self, Confinement, Enforcement};
 use crate::convert::scratch::{Scratch, Slot, make_private};
 use crate::event::ConverterRegistered;
 use crate::id::ConverterId;
+use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
 /// Maximum bytes of one file of a recorded bundle that is written for a run.
@@ -93,7 +95,7 @@ impl Runner {
             )
             .caused_by(error)
         })?;
-        let converter = Converter {
+        let mut converter = Converter {
             name: registered.name.clone(),
             version: registered.version.clone(),
             command: registered.command.clone(),
@@ -105,12 +107,17 @@ impl Runner {
                 .collect(),
             mode,
             takes,
+            order: Order::Free,
             bounds,
             arguments,
             environment: None,
             compare: CompareRules::default(),
             expect: Expect::default(),
         };
+        let ran_on = archive.ran_on(&registered.converter_id, Timestamp::MAX)?;
+        if runs_on::is_stated(&registered.environment, ran_on.as_ref(), &converter) {
+            converter.environment = Some(registered.environment.clone());
+        }
         Self::over(converter, workers, scratch_root, Some(files))
     }
 
@@ -216,6 +223,12 @@ impl Runner {
     /// Returns the identity of the converter with its current files.
     pub(crate) fn converter_id(&self) -> Result<ConverterId> {
         Ok(self.session()?.identity.id)
+    }
+
+    /// Returns the environment note of the converter, as its identity has it.
+    #[cfg(feature = "host")]
+    pub(crate) fn environment(&self) -> Result<String> {
+        Ok(self.session()?.identity.environment.clone())
     }
 
     pub(crate) fn run_in(
@@ -453,188 +466,4 @@ fn put_back(path: &Path, root: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 #[cfg(all(test, unix))]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::time::{Duration, UNIX_EPOCH};
-
-    use super::*;
-    use crate::convert::Takes;
-    use crate::entry::{Meta, Outcome};
-    use crate::id::EntryId;
-
-    fn converter(dir: &Path, script: &str) -> Converter {
-        fs::write(dir.join("run.sh"), script).expect("written");
-        Converter {
-            name: "test".into(),
-            version: None,
-            command: vec!["sh".into(), "run.sh".into(), "{input}".into()],
-            dir: dir.to_owned(),
-            bundle: vec!["run.sh".into()],
-            mode: Mode::OneShot,
-            takes: Takes::Files,
-            bounds: Bounds::default(),
-            arguments: Arguments::default(),
-            environment: Some(String::new()),
-            compare: CompareRules::default(),
-            expect: Expect::default(),
-        }
-    }
-
-    fn run(converter: Converter, name: &str, source: &[u8]) -> Result<Conversion> {
-        let scratch = tempfile::tempdir().expect("folder");
-        let runner = Runner::new(converter, 1, scratch.path())?;
-        let request = Request {
-            name,
-            modified: Some(UNIX_EPOCH + Duration::from_secs(1_000_000_000)),
-            entry: Some(EntryId(4711)),
-            arguments: &runner.converter.arguments,
-        };
-        let said = runner.run(request, &mut &*source, &Cancel::default())?;
-        drop(runner);
-        assert_eq!(
-            fs::read_dir(scratch.path()).expect("folder").count(),
-            0,
-            "temporary folders are removed"
-        );
-        Ok(said.expect("not cancelled"))
-    }
-
-    #[test]
-    fn a_converter_sees_the_content_the_name_and_the_time_of_the_source() {
-        let dir = tempfile::tempdir().expect("folder");
-        let script = r#"printf '["%s","%s","%s","%s","%s"]' "$(cat "$1")" "$(basename "$1")" \
-            "$(date -u -r "$1" +%Y)" "$ANNALS_ENTRY" "$ANNALS_NAME""#;
-        let said = run(converter(dir.path(), script), "../unit 42.csv", b"data").expect("ran");
-        assert_eq!(said.error, None);
-        assert_eq!(
-            String::from_utf8_lossy(&said.reports[0]),
-            r#"["data","unit 42.csv","2001","4711","../unit 42.csv"]"#
-        );
-    }
-
-    #[test]
-    fn a_secret_never_shows_in_what_a_converter_complains_about() {
-        let dir = tempfile::tempdir().expect("folder");
-        let mut converter = converter(dir.path(), "echo \"$ANNALS_ARGUMENTS\" >&2; exit 1");
-        let values = Meta::from([("token".into(), "s3\"cret".into())]);
-        converter.arguments = Arguments::new(values, ["token".to_owned()]);
-        let error = run(converter, "x", b"")
-            .expect("ran")
-            .error
-            .expect("a reason");
-        assert_eq!(error, r#"exited with code 1: {"token":"***"}"#);
-    }
-
-    #[test]
-    fn a_program_that_is_not_there_is_no_fault_of_the_source() {
-        let dir = tempfile::tempdir().expect("folder");
-        let mut converter = converter(dir.path(), "");
-        converter.command[0] = "no-such-program-of-annals".into();
-        let error = run(converter, "x", b"").expect_err("not there");
-        assert_eq!(error.kind(), ErrorKind::Converter);
-        assert!(error.message().contains("no such program"), "{error}");
-    }
-
-    /// A script that lacks a program before its first run must not cost the sources an attempt.
-    #[test]
-    fn what_a_script_lacks_before_it_ran_once_is_no_fault_of_the_source() {
-        let dir = tempfile::tempdir().expect("folder");
-        let script = "case \"$(cat \"$1\")\" in good) echo '{}' ;; *) exec no-such-program-of-annals ;; esac";
-        let runner = Runner::new(converter(dir.path(), script), 1, dir.path()).expect("made");
-        let run = |source: &str| {
-            let request = Request {
-                name: "x",
-                modified: None,
-                entry: None,
-                arguments: &runner.converter.arguments,
-            };
-            runner.run(request, &mut source.as_bytes(), &Cancel::default())
-        };
-        let error = run("bad").expect_err("it never ran");
-        assert_eq!(error.kind(), ErrorKind::Converter);
-        assert!(error.message().contains("exited with code 127"), "{error}");
-        let outcome = |source: &str| {
-            let ran = run(source).expect("ran");
-            ran.map(|conversion| conversion.outcome)
-        };
-        assert_eq!(outcome("good"), Some(Outcome::Success));
-        assert_eq!(
-            outcome("bad"),
-            Some(Outcome::Failed),
-            "it runs, but not over this"
-        );
-    }
-
-    #[test]
-    fn a_timeout_and_an_exit_code_are_reasons() {
-        let dir = tempfile::tempdir().expect("folder");
-        let mut slow = converter(dir.path(), "echo started >&2; sleep 60");
-        slow.bounds.timeout = Duration::from_millis(300);
-        let said = run(slow, "x", b"").expect("ran");
-        assert_eq!(said.outcome, Outcome::Failed);
-        assert_eq!(
-            said.error.as_deref(),
-            Some("timed out after 0.3 s: started")
-        );
-        let said = run(converter(dir.path(), "echo '{\"x\":1}'; exit 2"), "x", b"").expect("ran");
-        assert_eq!(said.error.as_deref(), Some("exited with code 2"));
-    }
-
-    #[test]
-    fn an_edited_converter_gets_a_new_identity_without_a_restart() {
-        let dir = tempfile::tempdir().expect("folder");
-        let runner = Runner::new(converter(dir.path(), "echo '{}'"), 1, dir.path()).expect("made");
-        let before = runner.session().expect("there").identity.id;
-        fs::write(dir.path().join("run.sh"), "echo '{\"edited\":true}'").expect("written");
-        let after = runner.session().expect("there").identity.id;
-        assert_ne!(before, after);
-    }
-
-    #[test]
-    fn a_python_worker_keeps_its_process_and_gets_its_arguments() {
-        if std::process::Command::new("python3")
-            .arg("--version")
-            .output()
-            .is_err()
-        {
-            return;
-        }
-        let dir = tempfile::tempdir().expect("folder");
-        let mut converter = converter(dir.path(), "");
-        fs::write(
-            dir.path().join("worker.py"),
-            "import json, os, sys\n\
-             for line in sys.stdin:\n    \
-                 q = json.loads(line)\n    \
-                 text = open(q['input']).read()\n    \
-                 report = {'pid': os.getpid(), 'text': text, 'op': q['arguments']['operation']}\n    \
-                 print(json.dumps({'id': q['id'], 'status': 'success', 'report': report, 'serial': q['name']}), flush=True)\n",
-        )
-        .expect("written");
-        converter.command = vec!["python3".into(), "worker.py".into(), "{input}".into()];
-        converter.bundle = vec!["worker.py".into()];
-        converter.mode = Mode::Worker;
-        converter.arguments = Arguments::new(Meta::from([("operation".into(), "10".into())]), []);
-        let runner = Runner::new(converter, 1, dir.path()).expect("made");
-        let mut pids = BTreeSet::new();
-        for text in ["one", "two"] {
-            let request = Request {
-                name: text,
-                modified: None,
-                entry: None,
-                arguments: &runner.converter.arguments,
-            };
-            let said = runner
-                .run(request, &mut text.as_bytes(), &Cancel::default())
-                .expect("ran")
-                .expect("not cancelled");
-            assert_eq!(said.error, None);
-            assert_eq!(said.unit.serial.as_deref(), Some(text));
-            let report: serde_json::Value = serde_json::from_slice(&said.reports[0]).expect("JSON");
-            assert_eq!(report["text"], text);
-            assert_eq!(report["op"], "10");
-            pids.insert(report["pid"].to_string());
-        }
-        assert_eq!(pids.len(), 1);
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use super::identity::Identity;
+use super::runs_on::runs_on;
 use super::worker::Pool;
 use crate::archive::Archive;
 use crate::convert::converter::Converter;
@@ -26,7 +27,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(super) fn begin(
+    pub(in crate::convert) fn begin(
         converter: &Converter,
         workers: usize,
         scratch_root: &Path,
@@ -70,6 +71,7 @@ impl Session {
         let store = archive.store_id();
         if !registered.contains(&store) {
             archive.register_converter(self.identity.to_record(converter)?)?;
+            archive.record_environment(self.identity.id, runs_on(converter))?;
             registered.insert(store);
         }
         Ok(self.identity.id)

@@ -5,12 +5,13 @@ use std::fmt::Display;
 use super::companions;
 use super::endpoint::{Relation, Submit};
 use super::names::Names;
+use super::promotion::Promotion;
 use super::read::Reader;
 use super::schema::Value;
 use super::scope::{Scope, archive_settings, bounds, expect};
 use super::settings::{ConverterConfig, Links, Retry, Writers};
 use crate::convert::{
-    Arguments, Companions, CompareRules, Converter, Mode, PostAction, Takes, is_bundle_name,
+    Arguments, Companions, CompareRules, Converter, Mode, Order, PostAction, Takes, is_bundle_name,
 };
 
 /// The section of one converter, with its position in the file.
@@ -57,6 +58,11 @@ impl Reader<'_> {
         for (key, why) in wrong {
             self.wrong(&section, key, why);
         }
+        let promotion = Promotion::read(scope, archive_settings(scope).archives());
+        let promotion = promotion.unwrap_or_else(|(key, why)| {
+            self.wrong(&section, key, why);
+            Promotion::Free
+        });
         ConverterConfig {
             converter: Converter {
                 version: scope.optional_text("version"),
@@ -71,6 +77,7 @@ impl Reader<'_> {
                 } else {
                     Takes::WithCompanions(companions)
                 },
+                order: self.order(&section),
                 bounds,
                 arguments: Arguments::new(
                     scope.text_map("arguments"),
@@ -107,6 +114,7 @@ impl Reader<'_> {
                 .unwrap_or(PostAction::Keep),
             done_folder: scope.folder("done_folder"),
             error_folder: scope.folder("error_folder"),
+            promotion,
             retry: Retry {
                 max_attempts: scope.whole("retry.max_attempts"),
                 delay: scope.seconds("retry.delay_s"),
@@ -176,6 +184,35 @@ impl Reader<'_> {
             self.wrong(section, "complete_marker", message);
         }
         Some(marker)
+    }
+
+    /// Reads in which order sources are converted.
+    fn order(&mut self, section: &Section<'_>) -> Order {
+        let scope = section.scope;
+        let pattern = scope.optional_text("serial_in_name");
+        let is_ordered = scope.text("order") == "serial";
+        if !is_ordered {
+            if pattern.is_some() {
+                let why = "serial_in_name says nothing without order = \"serial\"";
+                self.wrong(section, "serial_in_name", why);
+            }
+            return Order::Free;
+        }
+        if !archive_settings(scope).archives() {
+            let why = "order = \"serial\" is the order of archiving, and needs archive_enabled = true and archive_source_files = true";
+            self.wrong(section, "order", why);
+        }
+        Order::Serial(pattern.and_then(|pattern| match pattern.parse() {
+            Ok(pattern) => Some(pattern),
+            Err(error) => {
+                self.wrong(
+                    section,
+                    "serial_in_name",
+                    format!("serial_in_name = {error}"),
+                );
+                None
+            }
+        }))
     }
 
     fn companions(&mut self, section: &Section<'_>, names: &Names, has_marker: bool) -> Companions {

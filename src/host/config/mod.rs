@@ -9,6 +9,7 @@ pub(super) mod endpoint;
 pub(super) mod limits;
 pub(super) mod names;
 pub(super) mod overlap;
+pub(super) mod promotion;
 pub(super) mod read;
 mod retention;
 pub(super) mod schema;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::endpoint::Submit;
 use super::names::Names;
+use super::promotion::Promotion;
 use super::schema::{self, Inherited, KEYS};
 use crate::convert::{Companions, Converter, PostAction, Takes};
 use crate::entry::Retention;
@@ -113,6 +114,8 @@ pub struct ConverterConfig {
     pub done_folder: Option<PathBuf>,
     /// The folder that failed files go to.
     pub error_folder: Option<PathBuf>,
+    /// Whether a new identity must be promoted before it converts live files.
+    pub promotion: Promotion,
     /// How often a failed conversion is tried.
     pub retry: Retry,
     /// What is archived, and for how long.

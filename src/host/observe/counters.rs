@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::notice::{ERRORS_MAX, FileError, RunSummary};
 use super::space::Space;
 use super::status::{
-    ConfigurationStatus, ConverterStatus, Histogram, HostState, HostStatus, QueueStatus,
-    RetentionStatus, SilentFolder, StoppedLine, StoreStatus, SubmissionStatus,
+    ConfigurationStatus, ConverterStatus, Histogram, HostState, HostStatus, PromotionStatus,
+    QueueStatus, RetentionStatus, SilentFolder, StoppedLine, StoreStatus, SubmissionStatus,
 };
 use super::stuck::StuckFiles;
 use crate::Error;
@@ -294,6 +294,7 @@ impl Counters {
                     .copied()
                     .unwrap_or_default(),
                 stopped: (about.stopped)(name),
+                promotion: (about.promotion)(name),
             }
         });
         let converters = converters.collect();
@@ -336,6 +337,7 @@ pub(in crate::host) struct About<'a> {
     pub(in crate::host) stuck_by_converter: BTreeMap<String, u64>,
     pub(in crate::host) silent: Vec<SilentFolder>,
     pub(in crate::host) stopped: &'a dyn Fn(&str) -> Option<StoppedLine>,
+    pub(in crate::host) promotion: &'a dyn Fn(&str) -> Option<PromotionStatus>,
     pub(in crate::host) converters: Box<dyn Iterator<Item = AboutConverter<'a>> + 'a>,
     pub(in crate::host) config: &'a Path,
     pub(in crate::host) scan_every: Duration,

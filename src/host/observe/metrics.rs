@@ -160,6 +160,31 @@ fn conversions(page: &mut Page, status: &HostStatus) {
         status,
         |converter| u64::from(converter.stopped.is_some()),
     );
+    page.by_converter(
+        (
+            "annals_converter_candidate_waiting",
+            "gauge",
+            "1 while a new identity of a converter waits to be promoted.",
+        ),
+        status,
+        |converter| {
+            let promotion = converter.promotion.as_ref();
+            u64::from(promotion.is_some_and(|status| status.candidate.is_some()))
+        },
+    );
+    page.by_converter(
+        (
+            "annals_converter_candidate_broken",
+            "gauge",
+            "Entries that worked and break with the new identity, and are not waived.",
+        ),
+        status,
+        |converter| {
+            let promotion = converter.promotion.as_ref();
+            let evidence = promotion.and_then(|status| status.evidence.as_ref());
+            evidence.map_or(0, |found| found.broken - found.waived)
+        },
+    );
 }
 
 /// Writes the folders that do not answer, and the numbers of purged entries.

@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::archive::PurgeOutcome;
-use crate::convert::{Conversion, ReprocessResult};
+use crate::convert::{Conversion, GateReport, ReprocessResult};
 use crate::entry::Outcome;
-use crate::id::{EntryId, JobId};
+use crate::id::{ConverterId, EntryId, JobId};
 
 /// Maximum number of errors that a summary lists.
 pub(super) const ERRORS_MAX: usize = 1000;
@@ -248,6 +248,25 @@ pub enum Notice<'a> {
     LineRuns {
         /// The converter.
         converter: &'a str,
+    },
+    /// A new identity of a converter waits to be promoted; the current one goes on converting.
+    CandidateWaits {
+        /// The converter.
+        converter: &'a str,
+        /// The identity that converts.
+        current: ConverterId,
+        /// The identity that waits.
+        candidate: ConverterId,
+    },
+    /// A new identity of a converter was tested, and is current from now on.
+    Promoted {
+        /// What the test found.
+        report: &'a GateReport,
+    },
+    /// A new identity of a converter was tested, and is not promoted.
+    PromotionRefused {
+        /// What the test found.
+        report: &'a GateReport,
     },
     /// The host ended without waiting for steps that hang; its next start continues them.
     LeftBehind {

@@ -8,6 +8,8 @@ use super::notice::FileError;
 use super::space::Space;
 use super::stuck::StuckFiles;
 use crate::archive::FailureGroup;
+use crate::event::GateEvidence;
+use crate::id::{ConverterId, EntryId};
 use crate::time::Timestamp;
 
 /// Upper bounds, in seconds, of the classes of the archiving time histogram.
@@ -131,6 +133,57 @@ pub struct ConverterStatus {
     pub stuck: u64,
     /// Why the converter cannot run; `None` while it can.
     pub stopped: Option<StoppedLine>,
+    /// How its promotions stand; `None` where they are not gated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promotion: Option<PromotionStatus>,
+}
+
+/// How the promotions of a converter stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PromotionStatus {
+    /// The identity that converts live files.
+    pub current: ConverterId,
+    /// The configured identity, if it waits to be promoted.
+    pub candidate: Option<ConverterId>,
+    /// The time since which it waits.
+    pub since: Option<Timestamp>,
+    /// True while it is tested.
+    pub testing: bool,
+    /// What the last test of it came to.
+    pub verdict: Option<String>,
+    /// What that test found.
+    pub evidence: Option<GateEvidence>,
+    /// The first entries that worked, break, and are not waived.
+    pub broken: Vec<EntryId>,
+}
+
+impl PromotionStatus {
+    /// Returns the status of a converter whose configured identity is current.
+    pub(in crate::host) fn settled(current: ConverterId) -> Self {
+        Self {
+            current,
+            candidate: None,
+            since: None,
+            testing: false,
+            verdict: None,
+            evidence: None,
+            broken: Vec::new(),
+        }
+    }
+
+    /// Returns the status of a converter whose configured identity waits.
+    pub(in crate::host) fn waiting(
+        current: ConverterId,
+        candidate: ConverterId,
+        since: Timestamp,
+    ) -> Self {
+        Self {
+            candidate: Some(candidate),
+            since: Some(since),
+            ..Self::settled(current)
+        }
+    }
 }
 
 /// A converter that cannot run.

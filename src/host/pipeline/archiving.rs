@@ -7,8 +7,10 @@ use super::converting::unready;
 use super::disposition::{Safety, Suspicion, case};
 use super::files::{ArchivedFile, Cleanup, LOOK_AGAIN, StageResult, TakenFile};
 use super::history::{History, entry, history, is_failure, key};
+use super::waiting::QueuePosition;
 use super::worker::FileWorker;
 use crate::archive::{Archive, Archived, Key, NewEntry, raw_name};
+use crate::convert::Order;
 use crate::entry::{Attempt, Entry};
 use crate::host::config::settings::{ConverterConfig, Unarchivable};
 use crate::host::observe::notice::Notice;
@@ -44,7 +46,10 @@ impl FileWorker {
                     safety,
                     entry,
                 };
-                let position = ready.taken.position_to_convert();
+                let position = match self.position_to_convert(&ready) {
+                    Ok(position) => position,
+                    Err(error) => return self.fail(&ready.taken, StuckAt::Converting, &error),
+                };
                 self.host.queue.push_archived(position, ready);
             }
             Ok(StageResult::CleanUp(cleanup)) => {
@@ -54,6 +59,19 @@ impl FileWorker {
             Ok(StageResult::Left(why)) => self.leave(&taken, why),
             Err(error) => self.fail(&taken, StuckAt::Archiving, &error),
         }
+    }
+
+    /// Returns where an archived file stands among those that wait for their converters.
+    fn position_to_convert(&self, ready: &ArchivedFile) -> Result<QueuePosition> {
+        let config = ready.taken.config();
+        let id = ready
+            .entry
+            .filter(|_| config.converter.order != Order::Free);
+        let known = match id {
+            Some(id) => Some(entry(self.host.archive_of(config)?, id)?),
+            None => None,
+        };
+        Ok(ready.taken.position_to_convert(known.as_ref()))
     }
 
     fn archive(

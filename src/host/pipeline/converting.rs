@@ -80,10 +80,9 @@ impl FileWorker {
             self.wait(taken, config.retry.delay.min(LOOK_AGAIN), taken.failures);
             return Ok(StageResult::Left("its report could not be sent now"));
         }
-        let scratch = &self.host.scratch;
-        let runner = taken
-            .active
-            .runner(taken.candidate.converter, scratch)
+        let runner = self
+            .host
+            .live_runner(&taken.active, taken.candidate.converter)
             .map_err(|error| unready(config, error))?;
         let cancel = self.stop.at_once_cancel();
         let converted = match ready.entry {

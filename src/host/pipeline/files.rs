@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::disposition::{Disposition, Safety};
 use super::history::entry;
-use super::waiting::QueuePosition;
+use super::waiting::{InOrder, QueuePosition};
 use crate::Result;
 use crate::archive::Archive;
 use crate::convert::{Conversion, Runner, Session};
+use crate::entry::Entry;
 use crate::host::active_config::ActiveConfig;
 use crate::host::config::settings::ConverterConfig;
 use crate::host::sources::candidate::Candidate;
@@ -65,6 +66,7 @@ impl TakenFile {
         let folder = config.watch_folder.as_deref().or(path.parent());
         QueuePosition {
             priority: config.priority,
+            in_order: None,
             modified: self.candidate.meta.modified,
             folder: folder.unwrap_or(Path::new("")).into(),
             path,
@@ -74,12 +76,22 @@ impl TakenFile {
     }
 
     /// Returns the position in the queue of files to convert. A conversion may also wait for a
-    /// worker to start.
-    pub(super) fn position_to_convert(&self) -> QueuePosition {
+    /// worker to start. `known` is the entry of the file, where its order matters.
+    pub(super) fn position_to_convert(&self, known: Option<&Entry>) -> QueuePosition {
         let position = self.position();
-        let timeout = self.config().converter.bounds.timeout;
+        let converter = &self.config().converter;
+        let in_order = known.map(|entry| {
+            let serial = entry.unit.serial.as_deref();
+            let serial = converter.order.serial_of(serial, &entry.source_name);
+            InOrder {
+                entry: entry.id,
+                serial: serial.map(Into::into),
+                queued_after: 0,
+            }
+        });
         QueuePosition {
-            patience: position.patience + timeout + CONVERTER_START,
+            in_order,
+            patience: position.patience + converter.bounds.timeout + CONVERTER_START,
             ..position
         }
     }

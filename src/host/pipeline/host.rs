@@ -13,6 +13,7 @@ use crate::host::active_config::ActiveConfig;
 use crate::host::archives::Archives;
 use crate::host::config::settings::ConverterConfig;
 use crate::host::observe::counters::Counters;
+use crate::host::observe::gates::Gates;
 use crate::host::observe::notice::{Hooks, Notice};
 use crate::host::observe::space::{DiskSpace, Space, SpaceChange};
 use crate::host::observe::stuck::StuckTracker;
@@ -31,6 +32,7 @@ pub struct Host {
     pub(in crate::host) counters: Counters,
     pub(in crate::host) stuck: StuckTracker,
     pub(in crate::host) stopped: StoppedConverters,
+    pub(in crate::host) gates: Gates,
     pub(in crate::host) scanners: FolderScanners,
     pub(in crate::host) purge_asked: PurgeRequest,
     /// Returns problems of the program around the host, for its health.
@@ -73,16 +75,16 @@ impl Host {
         Arc::ptr_eq(&lock(&self.active), active)
     }
 
-    /// Returns the current identity of a converter.
+    /// Returns the identity of a converter that live files are given to.
     pub(in crate::host) fn identity(
         &self,
         active: &ActiveConfig,
         converter: usize,
     ) -> Result<ConverterId> {
-        active.runner(converter, &self.scratch)?.converter_id()
+        active.live_identity(converter, &self.archives, &self.scratch)
     }
 
-    pub(super) fn archive_of(&self, config: &ConverterConfig) -> Result<&Archive> {
+    pub(in crate::host) fn archive_of(&self, config: &ConverterConfig) -> Result<&Archive> {
         self.archives
             .of(config)
             .ok_or_else(|| Error::new(ErrorKind::NoStore, "the store is not open any more"))

@@ -7,6 +7,7 @@ pub(super) mod disposition;
 pub(super) mod files;
 pub(super) mod history;
 pub(super) mod host;
+pub(super) mod live_converter;
 pub(super) mod memory;
 pub(super) mod queue;
 pub(super) mod recording;

@@ -9,16 +9,17 @@
 //! patience makes its folder *silent*: no step is started there until that step ends. The thread of
 //! that step no longer counts, so the host can replace it by another.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::from_history::FromHistory;
-pub(super) use self::from_history::Turn;
+pub(super) use self::from_history::JobTurn;
+pub(in crate::host) use self::lengths::QueueLengths;
+use self::serial_order::{InTurn, is_in_turn};
 use super::waiting::{ByConverter, ByFolder, QueuePosition};
 use crate::host::config::limits::ConverterLimits;
-use crate::host::observe::status::QueueStatus;
 use crate::host::panics::lock;
 use crate::host::sources::silent::Silent;
 
@@ -52,6 +53,8 @@ struct QueueState<Taken, Archived, Converted> {
     folder_max: usize,
     limits: ConverterLimits,
     from_history: FromHistory,
+    /// Files whose order matters, from the beginning of their conversion until it is recorded.
+    in_turn: HashMap<PathBuf, InTurn>,
     closed: bool,
 }
 
@@ -78,32 +81,6 @@ pub(in crate::host) enum Stage {
 pub(in crate::host) enum RecordingJob<Converted> {
     Record(Converted),
     Clear(Converted),
-}
-
-/// The lengths of the queues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in crate::host) struct QueueLengths {
-    pub(in crate::host) to_archive: usize,
-    pub(in crate::host) archiving: usize,
-    pub(in crate::host) to_convert: usize,
-    pub(in crate::host) converting: usize,
-    pub(in crate::host) to_record: usize,
-    pub(super) recording: usize,
-    /// The longest waiting time among the files that are next in a queue.
-    pub(in crate::host) oldest: Duration,
-}
-
-impl From<QueueLengths> for QueueStatus {
-    fn from(lengths: QueueLengths) -> Self {
-        Self {
-            to_archive: (lengths.to_archive + lengths.archiving) as u64,
-            to_convert: lengths.to_convert as u64,
-            converting: lengths.converting as u64,
-            to_record: (lengths.to_record + lengths.recording) as u64,
-            oldest_ms: u64::try_from(lengths.oldest.as_millis()).unwrap_or(u64::MAX),
-            left: 0,
-        }
-    }
 }
 
 /// Whether the thread of a step continues.
@@ -151,6 +128,10 @@ impl<Taken, Archived, Converted> Drop for StepGuard<'_, Taken, Archived, Convert
             self.queue.stages[step.stage as usize].notify_one();
             if step.stage == Stage::Recording {
                 self.queue.stages[Stage::Converting as usize].notify_one();
+            }
+            if step.stage == Stage::Archiving && state.to_convert.is_ordered() {
+                // A file may have waited for what was being archived before it.
+                self.queue.stages[Stage::Converting as usize].notify_all();
             }
         }
         if state.is_idle() {
@@ -225,6 +206,14 @@ fn may_begin(
 }
 
 impl RunningStep {
+    /// Returns true for a file of this converter that is being archived.
+    fn is_archiving_for(&self, converter: &str) -> bool {
+        let position = self.position.as_ref();
+        self.stage == Stage::Archiving
+            && !self.overdue
+            && position.is_some_and(|position| *position.converter == *converter)
+    }
+
     /// Returns true for a conversion by this converter that is not overdue.
     fn is_conversion_by(&self, converter: &str) -> bool {
         let position = self.position.as_ref();
@@ -255,6 +244,7 @@ impl<Taken, Archived, Converted> Default for Queue<Taken, Archived, Converted> {
                 folder_max: usize::MAX,
                 limits: ConverterLimits::default(),
                 from_history: FromHistory::default(),
+                in_turn: HashMap::new(),
                 closed: false,
             }),
             stages: Default::default(),
@@ -442,11 +432,18 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
 
     /// Releases a file, so that the next scan considers its path again.
     pub(super) fn release(&self, path: &Path) {
-        self.lock().in_hand.remove(path);
+        let mut state = self.lock();
+        state.in_hand.remove(path);
+        self.end_turn(&mut state, path);
     }
 
-    pub(super) fn push_archived(&self, position: QueuePosition, archived: Archived) {
-        self.lock().to_convert.insert(position, archived);
+    pub(super) fn push_archived(&self, mut position: QueuePosition, archived: Archived) {
+        let mut state = self.lock();
+        if let Some(place) = &mut position.in_order {
+            place.queued_after = state.last_number;
+        }
+        state.to_convert.insert(position, archived);
+        drop(state);
         self.stages[Stage::Converting as usize].notify_one();
     }
 
@@ -460,7 +457,10 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
     }
 
     pub(super) fn push_to_clear(&self, position: QueuePosition, converted: Converted) {
-        self.lock().to_clear.insert(position, converted);
+        let mut state = self.lock();
+        self.end_turn(&mut state, &position.path);
+        state.to_clear.insert(position, converted);
+        drop(state);
         self.stages[Stage::Recording as usize].notify_one();
     }
 
@@ -483,14 +483,20 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
             if !state.may_convert() {
                 return None;
             }
-            let (running, limits) = (&state.running, &state.limits);
+            let (running, limits, in_turn) = (&state.running, &state.limits, &state.in_turn);
             let from_history = &state.from_history;
             // The bytes of an archived file come from the store, so a silent folder does not hold
             // it up.
-            let (position, ready) = state.to_convert.pop_first(|converter| {
+            let may = |converter: &str| {
                 conversions_by(running, converter) + from_history.of(converter)
                     < limits.of(converter)
-            })?;
+            };
+            let is_free = |position: &QueuePosition| is_in_turn(position, running, in_turn);
+            let (position, ready) = state.to_convert.pop_first(may, is_free)?;
+            if let Some(place) = &position.in_order {
+                let turn = (Arc::clone(&position.converter), place.serial.clone());
+                state.in_turn.insert(position.path.clone(), turn);
+            }
             Some((Some(position), ready))
         })
     }
@@ -568,6 +574,8 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
 }
 
 mod from_history;
+mod lengths;
+mod serial_order;
 
 #[cfg(test)]
 mod tests;

@@ -219,8 +219,8 @@ impl FolderScanner {
                     let config = &active.config.converters[converter];
                     let mut found = list(config, &watched, converter, &tidied)?;
                     if question.asks_identity {
-                        let runner = active.runner(converter, &scratch);
-                        found.converter_id = runner.and_then(|runner| runner.converter_id()).ok();
+                        let identity = active.live_identity(converter, &archives, &scratch);
+                        found.converter_id = identity.ok();
                     }
                     Ok(found)
                 });

@@ -9,6 +9,7 @@ use crate::host::active_config::ActiveConfig;
 use crate::host::archives::Archives;
 use crate::host::config::settings::Config;
 use crate::host::observe::counters::Counters;
+use crate::host::observe::gates::Gates;
 use crate::host::observe::space::DiskSpace;
 use crate::host::observe::stuck::StuckTracker;
 use crate::host::panics::lock;
@@ -42,6 +43,7 @@ impl Host {
             counters: Counters::new(),
             stuck: StuckTracker::default(),
             stopped: StoppedConverters::default(),
+            gates: Gates::default(),
             scanners: FolderScanners::default(),
             purge_asked: PurgeRequest::default(),
             surroundings: OnceLock::new(),

@@ -83,6 +83,7 @@ impl Host {
             stuck_by_converter: self.stuck.by_converter(),
             silent: silent.into_iter().map(Into::into).collect(),
             stopped: &|converter| self.stopped.status(converter),
+            promotion: &|converter| self.gates.of(converter),
             converters: Box::new(converters),
             config: &active.config.path,
             scan_every: active.config.scan_every,

@@ -1,6 +1,7 @@
 //! Runs a host: starts and ends its threads, scans the folders, reloads the configuration.
 
 pub(super) mod configure;
+pub(super) mod gate_worker;
 pub(super) mod health;
 pub(super) mod idle_packing;
 pub(super) mod job_worker;

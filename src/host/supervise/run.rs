@@ -94,6 +94,10 @@ impl Host {
                 self.restart_on_panic("reprocess jobs", &over, hooks, go_on);
             });
             scope.spawn(|| {
+                let test = || self.gate_loop(&over, hooks);
+                self.restart_on_panic("promotions", &over, hooks, test);
+            });
+            scope.spawn(|| {
                 let stamp = || self.timestamp_loop(&over, hooks);
                 self.restart_on_panic("time stamps", &over, hooks, stamp);
             });

@@ -13,7 +13,8 @@ use crate::cli::render::{
 };
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store::Status as OwnerStatus;
-use crate::host::{HostStatus, OutdatedEntries, Space};
+use crate::cli::zone::Zone;
+use crate::host::{HostStatus, OutdatedEntries, PromotionStatus, Space};
 use crate::{Error, ErrorKind};
 
 /// Most stuck files that are listed by name; `--json` lists more of them.
@@ -163,6 +164,26 @@ fn trouble_words(group: &FailureGroup, config: &str) -> String {
     )
 }
 
+/// Says that a new identity of a converter waits to be promoted, and what came of its test.
+fn waiting(name: &str, status: &PromotionStatus, zone: &Zone) -> Option<(&'static str, String)> {
+    let candidate = status.candidate?;
+    let current = status.current;
+    let since = status
+        .since
+        .map_or_else(String::new, |at| format!(" since {}", zone.long(at)));
+    let tested = match (&status.verdict, status.testing) {
+        (_, true) => "it is being tested".to_owned(),
+        (Some(verdict), false) if status.broken.is_empty() => verdict.clone(),
+        (Some(verdict), false) => {
+            let ids: Vec<String> = status.broken.iter().map(ToString::to_string).collect();
+            format!("{verdict}: {}", ids.join(", "))
+        }
+        (None, false) => "not tested".to_owned(),
+    };
+    let told = format!("{name}: {candidate:.12} waits{since}, {current:.12} converts; {tested}");
+    Some(("promotion", told))
+}
+
 fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, String)> {
     let zone = context.zone();
     let queue = &host.queue;
@@ -184,6 +205,10 @@ fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, Stri
     let more = stuck.count.saturating_sub(STUCK_SHOWN as u64);
     if more > 0 {
         known.push(("stuck", format!("and {} more files", count(more))));
+    }
+    for converter in &host.converters {
+        let promotion = converter.promotion.as_ref();
+        known.extend(promotion.and_then(|status| waiting(&converter.name, status, &zone)));
     }
     let failed = host.stores.iter().map(|store| store.failed).sum();
     known.extend(failed_before(failed).map(|failed| ("failed", failed)));

@@ -18,7 +18,7 @@ pub(super) struct FromHistory {
 
 /// Whether a conversion of a job waits behind files, or claims to be next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::host::pipeline) enum Turn {
+pub(in crate::host::pipeline) enum JobTurn {
     BehindFiles,
     Next,
 }
@@ -43,9 +43,9 @@ impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
     }
 
     /// Returns true when one more conversion of a job by `converter` exceeds no limit.
-    fn has_room_for(&self, converter: &str, turn: Turn) -> bool {
+    fn has_room_for(&self, converter: &str, turn: JobTurn) -> bool {
         // The claim is its own, so there is room where the claim keeps it.
-        let own = usize::from(turn == Turn::Next);
+        let own = usize::from(turn == JobTurn::Next);
         let in_all = self.at_work[Stage::Converting as usize] + self.from_history.in_all() - own;
         let of_converter =
             conversions_by(&self.running, converter) + self.from_history.of(converter) - own;
@@ -64,15 +64,15 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
     pub(in crate::host::pipeline) fn begin_from_history(
         &self,
         converter: &Arc<str>,
-        turn: Turn,
+        turn: JobTurn,
     ) -> bool {
         let mut state = self.lock();
-        let gives_way = turn == Turn::BehindFiles && state.has_files();
+        let gives_way = turn == JobTurn::BehindFiles && state.has_files();
         if gives_way || !state.has_room_for(converter, turn) {
             return false;
         }
         state.from_history.running.push(Arc::clone(converter));
-        if turn == Turn::Next {
+        if turn == JobTurn::Next {
             state.from_history.next = None;
         }
         true

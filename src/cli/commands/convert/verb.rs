@@ -1,10 +1,12 @@
-//! `annals convert`: runs one conversion by hand.
+//! `annals convert`: its arguments, and one conversion over an entry or a file.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::gate::{self, Test};
+use super::unrecorded::convert_unrecorded;
 use crate::archive::Access;
 use crate::cli::commands::reach::Reach;
 use crate::cli::content::no_entry;
@@ -22,32 +24,48 @@ use crate::{Error, ErrorKind};
 /// report is printed, which is how converters are tried out. A folder is for converters that have a
 /// `complete_marker`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
-A number is an entry; write ./4711 for a file of that name. Without -c it is the converter the entry was archived for, \
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
+A number is an entry; write ./4711 for a file of that name, and ./test for one called test. Without -c it is the converter the entry was archived for, \
 or the one that takes files of that name.
 
 Examples:
   annals convert SN1042.csv --config host.toml
   annals convert 4711 --config host.toml -c 'ICT CSV'
+  annals convert 4711 --config trial.toml -c 'ICT CSV' --no-record
+  annals convert test 'ICT CSV' --config host.toml --over 90d
 
-Exit code 1 when the converter did not succeed; what it said is printed all the same.")]
+Exit code 1 when the converter did not succeed; what it said is printed all the same."
+)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// An entry, a file, or a folder for a converter that takes those
-    #[arg(value_name = "ID|PATH")]
-    what: PathBuf,
+    #[arg(value_name = "ID|PATH", required = true)]
+    what: Option<PathBuf>,
     /// The converter, by its name in the configuration
     #[arg(short, long, value_name = "NAME")]
     converter: Option<String>,
+    /// Record nothing: print the report, and compare it with the attempt on record
+    #[arg(long)]
+    no_record: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    Test(Box<Test>),
 }
 
 #[derive(Serialize)]
-struct Converted<'a> {
+pub(super) struct Converted<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<EntryId>,
+    pub(super) id: Option<EntryId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<AttemptNo>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    converter_id: Option<ConverterId>,
+    pub(super) converter_id: Option<ConverterId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     converter: &'a str,
@@ -67,7 +85,7 @@ struct Converted<'a> {
 }
 
 impl<'a> Converted<'a> {
-    fn new(converter: &'a Converter, conversion: &'a Conversion) -> Self {
+    pub(super) fn new(converter: &'a Converter, conversion: &'a Conversion) -> Self {
         Self {
             id: None,
             attempt: None,
@@ -109,22 +127,29 @@ fn milliseconds(conversion: &Conversion) -> u64 {
 impl Args {
     /// Returns where the verb is run. Converting a file needs no store.
     pub(crate) fn reach(&self) -> Reach {
-        match self.entry() {
-            Some(_) => Reach::Owner,
-            None => Reach::Here,
+        match (&self.action, self.entry()) {
+            (Some(_), _) | (None, Some(_)) => Reach::Owner,
+            (None, None) => Reach::Here,
         }
     }
 
     fn entry(&self) -> Option<EntryId> {
-        self.what.to_str().and_then(|text| text.parse().ok())
+        let what = self.what.as_deref()?;
+        what.to_str().and_then(|text| text.parse().ok())
     }
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    if let Some(Action::Test(test)) = &args.action {
+        return gate::test(test, context);
+    }
     let config = context.configuration()?;
-    match args.entry() {
-        Some(id) => convert_stored(id, args.converter.as_deref(), &config, context),
-        None => convert_file(&args.what, args.converter.as_deref(), &config, context),
+    let named = args.converter.as_deref();
+    match (args.entry(), args.what.as_deref()) {
+        (Some(id), _) if args.no_record => convert_unrecorded(id, named, &config, context),
+        (Some(id), _) => convert_stored(id, named, &config, context),
+        (None, Some(path)) => convert_file(path, named, &config, context),
+        (None, None) => Err(Error::new(ErrorKind::Invalid, "name an entry or a file").into()),
     }
 }
 
@@ -188,6 +213,21 @@ fn convert_file(
         })?;
         return Ok(exit(conversion.outcome));
     }
+    print_reports(&conversion, context)?;
+    context.note(format_args!(
+        "{}: {}",
+        escape(&path_text(path)),
+        in_words(converter, &conversion)
+    ));
+    remark(&conversion, context);
+    Ok(exit(conversion.outcome))
+}
+
+/// Prints the reports of a conversion, one after the other.
+pub(super) fn print_reports(
+    conversion: &Conversion,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
     let to_terminal = context.stdout_is_terminal();
     for report in &conversion.reports {
         if to_terminal {
@@ -200,17 +240,11 @@ fn convert_file(
         }
         context.print("\n")?;
     }
-    context.note(format_args!(
-        "{}: {}",
-        escape(&path_text(path)),
-        in_words(converter, &conversion)
-    ));
-    remark(&conversion, context);
-    Ok(exit(conversion.outcome))
+    Ok(())
 }
 
 /// Describes a conversion: `success by ICT CSV 1.1.0 in 45 ms, 1 report`.
-fn in_words(converter: &Converter, conversion: &Conversion) -> String {
+pub(super) fn in_words(converter: &Converter, conversion: &Conversion) -> String {
     let version = converter.version.as_deref().unwrap_or_default();
     let by = format!("{} {version}", converter.name);
     let mut words = format!(
@@ -230,7 +264,7 @@ fn in_words(converter: &Converter, conversion: &Conversion) -> String {
     words
 }
 
-fn remark(conversion: &Conversion, context: &mut Context<'_>) {
+pub(super) fn remark(conversion: &Conversion, context: &mut Context<'_>) {
     for warning in &conversion.warnings {
         context.warn(warning);
     }
@@ -243,14 +277,14 @@ fn remark(conversion: &Conversion, context: &mut Context<'_>) {
 }
 
 /// Returns the exit code. A source with nothing to convert is no failure.
-fn exit(outcome: Outcome) -> Exit {
+pub(super) fn exit(outcome: Outcome) -> Exit {
     match outcome {
         Outcome::Success | Outcome::Skipped => Exit::Done,
         Outcome::Failed | Outcome::Suspended | Outcome::Rejected => Exit::Failed,
     }
 }
 
-fn configured<'a>(config: &'a Config, name: &str) -> Result<&'a Converter, Error> {
+pub(super) fn configured<'a>(config: &'a Config, name: &str) -> Result<&'a Converter, Error> {
     let found = config.converter(name).ok_or_else(|| {
         Error::new(
             ErrorKind::NotFound,
@@ -295,7 +329,7 @@ fn names(config: &Config) -> String {
 }
 
 /// Returns the error for a conversion that a signal or a disconnected client cancelled.
-fn cancelled() -> Error {
+pub(super) fn cancelled() -> Error {
     Error::new(ErrorKind::Converter, "the conversion was cancelled")
 }
 

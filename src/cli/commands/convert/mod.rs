@@ -1,0 +1,7 @@
+//! `annals convert`: runs one conversion by hand, or tests a new identity of a converter.
+
+mod gate;
+mod unrecorded;
+mod verb;
+
+pub(super) use verb::{Args, run};

@@ -1,0 +1,9 @@
+//! `annals promotion`: shows which identities of converters are current, and changes that.
+
+mod change;
+mod object;
+mod show;
+mod verb;
+mod waive;
+
+pub(super) use verb::{Args, run};

@@ -1,0 +1,228 @@
+//! `annals promotion list` and `show`.
+
+use serde::Serialize;
+
+use super::object::{PromotionObject, WaiverObject};
+use crate::archive::{Archive, Promotion, Waiver};
+use crate::cli::render::{Cell, Column, Table, escape};
+use crate::cli::run::{Context, Exit, Failure};
+use crate::cli::zone::Zone;
+use crate::event::ConverterRegistered;
+use crate::id::ConverterId;
+use crate::{Error, ErrorKind};
+
+#[derive(Serialize)]
+struct ConverterObject<'a> {
+    converter: &'a str,
+    current: Option<ConverterId>,
+    promotions: Vec<PromotionObject<'a>>,
+    waivers: Vec<WaiverObject<'a>>,
+    identities: Vec<Identity<'a>>,
+}
+
+/// An identity that is recorded, and so can be promoted.
+#[derive(Serialize)]
+struct Identity<'a> {
+    converter_id: ConverterId,
+    version: Option<&'a str>,
+    environment: &'a str,
+}
+
+pub(super) fn list(archive: &Archive, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let zone = context.zone();
+    let mut rows = Vec::new();
+    for name in archive.promoted_converters()? {
+        let promotions = archive.promotions(&name)?;
+        let Some(last) = promotions.last() else {
+            continue;
+        };
+        if context.json() {
+            context.print_json(&PromotionObject::of(last, &zone))?;
+        }
+        rows.push(vec![
+            Cell::new(&name),
+            Cell::new(format!("{:.12}", last.fact.converter_id)),
+            Cell::new(zone.short(last.at)),
+            Cell::new(last.fact.grounds.name()),
+            Cell::new(&last.by.id),
+            Cell::new(&last.fact.reason),
+        ]);
+    }
+    if context.json() {
+        return Ok(Exit::Done);
+    }
+    let columns = [
+        Column::clipped("CONVERTER"),
+        Column::left("CURRENT"),
+        Column::left("SINCE"),
+        Column::left("BY"),
+        Column::clipped("WHO"),
+        Column::clipped("REASON"),
+    ];
+    let page = Table::new(&columns, context.canvas()).page(&rows);
+    context.print(page)?;
+    if rows.is_empty() {
+        context.note("no converter has promotion = \"gated\" in this store");
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn show(
+    archive: &Archive,
+    name: &str,
+    context: &mut Context<'_>,
+) -> Result<Exit, Failure> {
+    let zone = context.zone();
+    let (promotions, waivers) = (archive.promotions(name)?, archive.waivers(name)?);
+    let mut recorded = archive.converters()?;
+    recorded.retain(|converter| converter.name == name);
+    if promotions.is_empty() && waivers.is_empty() && recorded.is_empty() {
+        return Err(nothing_known(name).into());
+    }
+    let current = archive.promoted(name)?;
+    if context.json() {
+        context.print_json(&ConverterObject {
+            converter: name,
+            current,
+            promotions: promotions
+                .iter()
+                .map(|one| PromotionObject::of(one, &zone))
+                .collect(),
+            waivers: waivers
+                .iter()
+                .map(|one| WaiverObject::of(one, &zone))
+                .collect(),
+            identities: recorded.iter().map(Identity::of).collect(),
+        })?;
+        return Ok(Exit::Done);
+    }
+    let mut page = promotions_page(&promotions, &zone, context);
+    if !waivers.is_empty() {
+        page += "\n";
+        page += &waivers_page(&waivers, &zone, context);
+    }
+    page += "\n";
+    page += &identities_page(&recorded, current, context);
+    context.print(page)?;
+    if current.is_none() {
+        context.note("no identity was promoted: the configured one converts");
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn nothing_known(name: &str) -> Error {
+    let told = format!("nothing is recorded of a converter '{name}'");
+    Error::new(ErrorKind::NotFound, told).hint("`annals stats --by converter` lists the converters")
+}
+
+impl<'a> Identity<'a> {
+    fn of(recorded: &'a ConverterRegistered) -> Self {
+        Self {
+            converter_id: recorded.converter_id,
+            version: recorded.version.as_deref(),
+            environment: &recorded.environment,
+        }
+    }
+}
+
+fn promotions_page(promotions: &[Promotion], zone: &Zone, context: &Context<'_>) -> String {
+    let columns = [
+        Column::left("PROMOTED"),
+        Column::left("AT"),
+        Column::left("BY"),
+        Column::clipped("WHO"),
+        Column::right("TRIED"),
+        Column::right("BROKEN"),
+        Column::clipped("REASON"),
+    ];
+    let row = |promotion: &Promotion| {
+        let evidence = promotion.fact.evidence.as_ref();
+        vec![
+            Cell::new(format!("{:.12}", promotion.fact.converter_id)),
+            Cell::new(zone.short(promotion.at)),
+            Cell::new(promotion.fact.grounds.name()),
+            Cell::new(&promotion.by.id),
+            Cell::maybe(evidence.map(|found| found.tried.to_string())),
+            Cell::maybe(evidence.map(|found| found.broken.to_string())),
+            Cell::new(&promotion.fact.reason),
+        ]
+    };
+    let rows: Vec<_> = promotions.iter().rev().map(row).collect();
+    Table::new(&columns, context.canvas()).page(&rows)
+}
+
+fn waivers_page(waivers: &[Waiver], zone: &Zone, context: &Context<'_>) -> String {
+    let columns = [
+        Column::right("WAIVER"),
+        Column::left("AT"),
+        Column::clipped("FOR"),
+        Column::clipped("WHAT"),
+        Column::clipped("REASON"),
+    ];
+    let row = |waiver: &Waiver| {
+        let fact = &waiver.fact;
+        let scope = match (waiver.revoked, fact.candidate, fact.until) {
+            (Some(by), _, _) => format!("revoked by {by}"),
+            (None, Some(id), None) => format!("{id:.12}"),
+            (None, Some(id), Some(until)) => format!("{id:.12} until {}", zone.short(until)),
+            (None, None, Some(until)) => format!("until {}", zone.short(until)),
+            (None, None, None) => "any".to_owned(),
+        };
+        vec![
+            Cell::new(waiver.event.to_string()),
+            Cell::new(zone.short(waiver.at)),
+            Cell::new(scope),
+            Cell::new(what(waiver)),
+            Cell::new(&fact.reason),
+        ]
+    };
+    let rows: Vec<_> = waivers.iter().rev().map(row).collect();
+    Table::new(&columns, context.canvas()).page(&rows)
+}
+
+/// Says which entries a waiver is for.
+fn what(waiver: &Waiver) -> String {
+    let fact = &waiver.fact;
+    let mut parts = Vec::new();
+    if !fact.entries.is_empty() {
+        let ranges = fact.entries.ranges().iter();
+        let ranges: Vec<String> = ranges
+            .map(|(first, last)| match first == last {
+                true => first.to_string(),
+                false => format!("{first}-{last}"),
+            })
+            .collect();
+        parts.push(ranges.join(", "));
+    }
+    parts.extend(fact.filter.clone());
+    parts.extend(
+        fact.cause
+            .as_ref()
+            .map(|cause| format!("error with \"{}\"", escape(cause))),
+    );
+    parts.join(", ")
+}
+
+fn identities_page(
+    recorded: &[ConverterRegistered],
+    current: Option<ConverterId>,
+    context: &Context<'_>,
+) -> String {
+    let columns = [
+        Column::left("IDENTITY"),
+        Column::left("CURRENT"),
+        Column::clipped("VERSION"),
+        Column::clipped("ENVIRONMENT"),
+    ];
+    let row = |converter: &ConverterRegistered| {
+        let is_current = current == Some(converter.converter_id);
+        vec![
+            Cell::new(format!("{:.12}", converter.converter_id)),
+            Cell::maybe(is_current.then_some("yes")),
+            Cell::maybe(converter.version.as_deref()),
+            Cell::new(&converter.environment),
+        ]
+    };
+    let rows: Vec<_> = recorded.iter().map(row).collect();
+    Table::new(&columns, context.canvas()).page(&rows)
+}
