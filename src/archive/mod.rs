@@ -69,6 +69,7 @@ pub use privacy::erase::{ErasureOutcome, RecordedErasure};
 pub use privacy::plan::{ErasurePlan, HeldBack, InTheClear, PlannedAccount, PlannedErasure};
 pub use privacy::reveal::{Account, PersonalValue, Revealed, ValueState};
 pub use purging::explain::{KeptBy, RetentionExplained};
+pub use purging::locks::{NewLock, RetentionLock};
 pub use purging::purge::{PurgeOutcome, RecordedPurge};
 pub use reading::entries::Entries;
 pub use reading::failures::{FailureGroup, MakerGroup};

@@ -117,6 +117,8 @@ pub enum Refusal {
     StalePlan,
     /// An entry of the plan is on hold.
     Hold,
+    /// A retention lock keeps an entry of the plan.
+    Lock,
 }
 
 impl Refusal {
@@ -130,6 +132,7 @@ impl Refusal {
             Self::Clock => "clock",
             Self::StalePlan => "stale_plan",
             Self::Hold => "hold",
+            Self::Lock => "lock",
         }
     }
 }

@@ -6,6 +6,7 @@ mod audit;
 mod conversion;
 mod evidence;
 mod job;
+mod lock;
 mod personal;
 mod promotion;
 mod retention;
@@ -33,6 +34,7 @@ pub use job::{
     JobError, JobFinished, JobPriority, JobResumed, JobSelected, JobStarted, JobStop, JobStopped,
     JudgedBy,
 };
+pub use lock::{LockMode, RetentionLocked, RetentionUnlocked};
 pub use personal::{ActorNamed, Erased, NotPersonal, PersonalField, PrivacyDeclared, Sealed};
 pub(crate) use personal::{digest_of, digest_text};
 pub use promotion::{
@@ -211,6 +213,10 @@ bodies! {
     HoldPlaced(HoldPlaced) = "annals.hold.placed.v1",
     /// A hold was lifted.
     HoldReleased(HoldReleased) = "annals.hold.released.v1",
+    /// Entries may not be purged before they have a certain age.
+    RetentionLocked(RetentionLocked) = "annals.retention.locked.v1",
+    /// A retention lock was removed.
+    RetentionUnlocked(RetentionUnlocked) = "annals.retention.unlocked.v1",
     /// A purge was planned: which entries, and by which rules.
     PurgePlanned(PurgePlanned) = "annals.purge.planned.v1",
     /// Entries were purged.

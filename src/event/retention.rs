@@ -121,6 +121,9 @@ pub struct PurgedEntries {
     /// The class of the policy that the rule belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
+    /// The retention locks that were bypassed for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bypassed: Vec<String>,
     /// What of them went; the entries themselves if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<PartName>,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::blob_rows::BlobRows;
 use super::rows::{
-    ActorRow, BlobRow, ConverterRow, DisclosureRow, HoldRow, JobRow, PackState, PromotionsRow,
-    QueuedRow, Totals,
+    ActorRow, BlobRow, ConverterRow, DisclosureRow, HoldRow, JobRow, LockRow, PackState,
+    PromotionsRow, QueuedRow, Totals,
 };
 use crate::id::{BlobId, ConverterId, EntryId, EventSeq, JobId, PackId};
 
@@ -72,6 +72,8 @@ pub(super) struct SmallTables {
     pub(super) actors: BTreeMap<String, ActorRow>,
     /// The personal fields, if they were declared since.
     pub(super) personal: Option<PersonalFields>,
+    /// The retention locks, if one was placed or removed since.
+    pub(super) locks: Option<Arc<[LockRow]>>,
 }
 
 /// The personal fields as they were declared, each with the event since which it is personal

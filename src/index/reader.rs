@@ -4,7 +4,7 @@ use super::entries::Entries;
 use super::error::IndexError;
 use super::overlay::{Counter, CounterKey, PersonalFields};
 use super::postings::Bits;
-use super::rows::{self, HoldRow, Totals};
+use super::rows::{self, HoldRow, LockRow, Totals};
 use super::tables::{self, Bytes, Field, Span};
 use crate::id::EventSeq;
 use redb::{AccessGuard, Database, ReadOnlyTable, ReadableDatabase};
@@ -43,6 +43,7 @@ pub(super) struct Reader {
     pub(super) actors: ReadOnlyTable<&'static str, Bytes>,
     /// The personal fields.
     pub(super) personal: PersonalFields,
+    pub(super) locks: Arc<[LockRow]>,
 }
 
 impl Reader {
@@ -89,6 +90,10 @@ impl Reader {
             submissions: txn.open_table(tables::SUBMISSIONS)?,
             disclosures: txn.open_table(tables::DISCLOSURES)?,
             actors: txn.open_table(tables::ACTORS)?,
+            locks: match meta.get(tables::META_LOCKS)? {
+                Some(locks) => rows::decode::<Vec<_>>(locks.value())?.into(),
+                None => Arc::default(),
+            },
             personal: match meta.get(tables::META_PERSONAL)? {
                 Some(fields) => rows::decode::<Vec<_>>(fields.value())?.into(),
                 None => Arc::default(),

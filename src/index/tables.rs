@@ -99,6 +99,7 @@ pub(super) const META_COMPACT_BYTES: &str = "compact_bytes";
 
 /// The personal fields.
 pub(super) const META_PERSONAL: &str = "personal";
+pub(super) const META_LOCKS: &str = "locks";
 /// The newest erasure that the file keeps no bytes from before, not even in free pages.
 pub(super) const META_SCRUBBED: &str = "scrubbed";
 

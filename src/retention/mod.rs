@@ -7,7 +7,7 @@ mod zone;
 
 pub use class::{Base, Class, Due, Keep, Keeps, PartDue, Undated};
 pub use plan::{PlannedPurge, PurgePlan};
-pub use policy::{AsOf, EmptyPolicy, Policy, Unsubmitted};
+pub use policy::{AsOf, EmptyPolicy, GovernanceLocks, Policy, Unsubmitted};
 pub use zone::{UnknownZone, Until, Zone};
 
 pub(crate) use class::{Taken, Tally, due_parts, over, parse_bytes, taken, unreachable};

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::entry::{Part, Retention};
 use crate::id::{EntryId, EventSeq};
 use crate::retention::policy::{
-    EVEN_WAITING, EXPIRED, EmptyPolicy, Policy, Unsubmitted, max_count, max_size, older_than,
+    BYPASS_GOVERNANCE, EVEN_WAITING, EXPIRED, EmptyPolicy, GovernanceLocks, Policy, Unsubmitted,
+    max_count, max_size, older_than,
 };
 use crate::time::Timestamp;
 
@@ -271,6 +272,15 @@ impl PurgePlan {
         self.rules.iter().any(|rule| rule == EVEN_WAITING)
     }
 
+    /// Returns what the plan was made to do with governance locks.
+    pub(crate) fn governance_locks(&self) -> GovernanceLocks {
+        if self.rules.iter().any(|rule| rule == BYPASS_GOVERNANCE) {
+            GovernanceLocks::Bypass
+        } else {
+            GovernanceLocks::Obey
+        }
+    }
+
     /// Returns the `plan_id` that an unchanged plan has.
     pub(crate) fn digest(&self) -> String {
         let mut digest = blake3::Hasher::new_derive_key("annals purge plan v1");
@@ -284,6 +294,9 @@ impl PurgePlan {
                 digest.update(text.as_bytes());
                 digest.update(&[0]);
             }
+        }
+        if self.governance_locks() == GovernanceLocks::Bypass {
+            digest.update(BYPASS_GOVERNANCE.as_bytes());
         }
         digest.finalize().to_hex()[..16].to_owned()
     }

@@ -27,6 +27,8 @@ pub struct Policy {
     pub unsubmitted: Unsubmitted,
     /// The classes, in the order in which they are tried.
     pub classes: Vec<Class>,
+    /// What to do with entries that a governance lock keeps.
+    pub governance_locks: GovernanceLocks,
 }
 
 setters! { Policy {
@@ -44,6 +46,8 @@ setters! { Policy {
     unsubmitted: [Unsubmitted];
     /// Sets the classes, in the order in which they are tried.
     classes: [Vec<Class>];
+    /// Sets what to do with entries that a governance lock keeps.
+    governance_locks: [GovernanceLocks];
 } }
 
 /// What to do with a selected entry whose reports wait to be submitted.
@@ -55,6 +59,18 @@ pub enum Unsubmitted {
     Keep,
     /// Purge it; its reports are never submitted.
     Take,
+}
+
+/// What to do with a selected entry that a governance lock keeps. A compliance lock keeps its
+/// entries in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum GovernanceLocks {
+    /// Keep it.
+    #[default]
+    Obey,
+    /// Purge it; which locks were bypassed is recorded with the purge.
+    Bypass,
 }
 
 /// The day for which a policy is evaluated.
@@ -94,7 +110,12 @@ impl Policy {
             Unsubmitted::Keep => None,
             Unsubmitted::Take => Some(EVEN_WAITING.to_owned()),
         };
-        Ok(classes.chain(rules).chain(unsubmitted).collect())
+        let bypass = match self.governance_locks {
+            GovernanceLocks::Obey => None,
+            GovernanceLocks::Bypass => Some(BYPASS_GOVERNANCE.to_owned()),
+        };
+        let all = classes.chain(rules).chain(unsubmitted);
+        Ok(all.chain(bypass).collect())
     }
 
     /// Returns whether the selection depends on the day.
@@ -133,6 +154,9 @@ impl Policy {
 pub(crate) const EXPIRED: &str = "expired";
 /// Not a rule by itself: states that entries with waiting reports are purged too.
 pub(crate) const EVEN_WAITING: &str = "even-waiting";
+
+/// Not a rule by itself: states that governance locks are bypassed.
+pub(crate) const BYPASS_GOVERNANCE: &str = "bypass-governance";
 
 pub(crate) fn older_than(micros: i64) -> String {
     const DAY: i64 = 86_400_000_000;

@@ -5,10 +5,13 @@ use std::collections::HashSet;
 
 use super::promotion;
 use crate::archive::messages::{Draft, Receipt};
+use crate::archive::purging::locks::{Locks, keeps, may_lock, may_unlock};
 use crate::entry::{Entry, Report, Submission};
 use crate::event::{Annotated, Body, EntryRanges};
 use crate::id::{AttemptNo, BlobId, EntryId};
 use crate::index::{View, is_same_name};
+use crate::retention::GovernanceLocks;
+use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
 /// The most entries that one erasure is checked for; no event lists more.
@@ -19,6 +22,7 @@ const ENTRIES_MAX: usize = 4_096;
 pub(in crate::archive) fn decide(
     draft: &mut Draft,
     view: &View,
+    now: Timestamp,
     is_inline: impl Fn(&BlobId) -> bool,
 ) -> Result<Option<Receipt>> {
     // Content that is needed but lies nowhere was lost with a pack; it is taken in again.
@@ -111,7 +115,9 @@ pub(in crate::archive) fn decide(
         }
         Body::ConverterPromoted(fact) => promotion::may_promote(fact, view)?,
         Body::WaiverRevoked(fact) => promotion::may_revoke(fact, view)?,
-        Body::Erased(fact) => refuse_held(&fact.entries, view)?,
+        Body::Erased(fact) => refuse_held(&fact.entries, view, now)?,
+        Body::RetentionLocked(fact) => may_lock(fact, view)?,
+        Body::RetentionUnlocked(fact) => may_unlock(fact, view)?,
         Body::HoldPlaced(fact) if view.hold(&fact.name).is_some() => {
             return Err(Error::new(
                 ErrorKind::Refused,
@@ -155,14 +161,23 @@ fn has_labels(fact: &Annotated, view: &View) -> Result<()> {
     })
 }
 
-/// Refuses to erase values of entries that are on hold.
-fn refuse_held(entries: &EntryRanges, view: &View) -> Result<()> {
+/// Refuses to erase values of entries that are on hold, or that a lock keeps.
+fn refuse_held(entries: &EntryRanges, view: &View, now: Timestamp) -> Result<()> {
+    let locks = Locks::at(view, Some(now));
     for id in entries.iter().take(ENTRIES_MAX) {
         let entry = view.entry(id)?;
         if let Some(hold) = entry.as_ref().and_then(|entry| entry.holds.first()) {
             let told = format!("entry {id} is on hold '{hold}', and is kept as it is");
             return Err(Error::new(ErrorKind::Refused, told)
                 .hint("release the hold first, or leave that entry out"));
+        }
+        let lock = entry.as_ref().and_then(|entry| {
+            let lock = locks.keeping(entry, GovernanceLocks::Obey)?;
+            Some(keeps(entry, &lock))
+        });
+        if let Some(told) = lock {
+            return Err(Error::new(ErrorKind::Refused, told)
+                .hint("a governance lock can be removed first, with a reason"));
         }
     }
     Ok(())

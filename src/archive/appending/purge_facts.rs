@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::archive::messages::Draft;
+use crate::archive::purging::locks::{Locks, keeps};
 use crate::entry::{Entry, Part};
 use crate::event::{Body, EntryRanges, PartName, PurgePlanned, PurgedEntries};
 use crate::id::EntryId;
@@ -13,12 +14,23 @@ use crate::{Error, ErrorKind, Result};
 /// The most entries one event lists: so many ids always fit one leaf, however scattered they are.
 const PURGED_PER_EVENT: usize = 1_500;
 
+/// Why something goes, and what of it: entries with the same are in one event.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Why<'a> {
+    part: Part,
+    rule: &'a str,
+    class: Option<&'a str>,
+    /// Governance locks that are bypassed.
+    bypassed: Vec<String>,
+}
+
 /// Returns the facts that a plan becomes, if every entry of it may still go.
 ///
 /// The writer calls this. No hold can be placed between this check and the record of the purge,
 /// because both go through the writer.
 pub(in crate::archive) fn purge_facts(
     view: &View,
+    locks: &Locks,
     plan: &PurgePlan,
     reason: &str,
 ) -> Result<Vec<Draft>> {
@@ -33,7 +45,7 @@ pub(in crate::archive) fn purge_facts(
         return Err(stale("it was changed after it was made".to_owned()));
     }
     // Entries with their bytes, by what goes of them and the rule that takes it.
-    let mut by_rule: BTreeMap<(Part, &str, Option<&str>), Vec<(EntryId, u64)>> = BTreeMap::new();
+    let mut by_rule: BTreeMap<Why<'_>, Vec<(EntryId, u64)>> = BTreeMap::new();
     for item in &plan.items {
         let entry = view
             .entry(item.id)?
@@ -58,7 +70,15 @@ pub(in crate::archive) fn purge_facts(
             let (part, id) = (item.part, item.id);
             return Err(stale(format!("the {part} of entry {id} went meanwhile")));
         }
-        let why = (item.part, &*item.rule, item.class.as_deref());
+        if let Some(lock) = locks.keeping(&entry, plan.governance_locks()) {
+            return Err(stale(keeps(&entry, &lock)));
+        }
+        let why = Why {
+            part: item.part,
+            rule: &item.rule,
+            class: item.class.as_deref(),
+            bypassed: locks.on(&entry).map(|lock| lock.name).collect(),
+        };
         let going = by_rule.entry(why).or_default();
         going.push((item.id, logical_bytes(&entry, item.part)));
     }
@@ -79,14 +99,15 @@ pub(in crate::archive) fn purge_facts(
         locked_skipped: plan.locked_skipped,
         reason: reason.to_owned(),
     }))];
-    for ((part, rule, class), going) in by_rule {
+    for (why, going) in by_rule {
         for some in going.chunks(PURGED_PER_EVENT) {
             facts.push(Draft::fact(Body::PurgedEntries(PurgedEntries {
                 plan_id: plan.plan_id.clone(),
-                rule: rule.to_owned(),
-                class: class.map(str::to_owned),
-                part: PartName::of(part),
-                through: part.through(),
+                rule: why.rule.to_owned(),
+                class: why.class.map(str::to_owned),
+                bypassed: why.bypassed.clone(),
+                part: PartName::of(why.part),
+                through: why.part.through(),
                 reason: reason.to_owned(),
                 entries: EntryRanges::of(some.iter().map(|(id, _)| *id)),
                 count: some.len() as u64,

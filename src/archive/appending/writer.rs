@@ -14,6 +14,7 @@ use crate::archive::appending::purge_facts::purge_facts;
 use crate::archive::messages::{
     Control, Draft, Job, NewlyArchived, Receipt, ReplyTo, Request, Retirement,
 };
+use crate::archive::purging::locks::Locks;
 use crate::archive::state::backlog::Backlog;
 use crate::archive::state::health::Health;
 use crate::archive::state::inline_record::inline_record;
@@ -268,11 +269,12 @@ impl Writer {
                 self.parts.published.journal.contains(id)
                     || group.inline.iter().any(|(staged, _)| staged == id)
             };
-            let mut decided = decide(&mut draft, &view, is_inline)?;
+            let now = self.parts.clock.now();
+            let mut decided = decide(&mut draft, &view, now, is_inline)?;
             if matches!(decided, Some(Receipt::ContentNeeded))
                 && bring_kept(&mut draft, &self.parts.for_journal)?
             {
-                decided = decide(&mut draft, &view, is_inline)?;
+                decided = decide(&mut draft, &view, now, is_inline)?;
             }
             drop(view);
             if let Some(receipt) = decided {
@@ -546,7 +548,8 @@ impl Writer {
         group: &mut Group,
     ) {
         let view = group.view(self.index());
-        let staged = purge_facts(&view, plan, reason).and_then(|mut facts| {
+        let locks = Locks::at(&view, Some(self.parts.clock.now()));
+        let staged = purge_facts(&view, &locks, plan, reason).and_then(|mut facts| {
             drop(view);
             for fact in &mut facts {
                 fact.actor = actor.cloned();

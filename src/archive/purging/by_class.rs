@@ -6,6 +6,7 @@ use crate::Result;
 use crate::archive::appending::purge_facts::logical_bytes;
 use crate::archive::handle::Archive;
 use crate::archive::purging::footprint::{Needs, Sizes};
+use crate::archive::purging::locks::Locks;
 use crate::archive::purging::purge::{empty_policy, spared, walk_selected};
 use crate::entry::{Entry, Part};
 use crate::id::EntryId;
@@ -42,6 +43,7 @@ struct ByClass<'a> {
     classifier: Classifier<'a>,
     view: &'a View,
     now: Timestamp,
+    locks: Locks,
     planner: Planner<'a>,
     /// What the store needs while items are taken.
     store: Needs<'a>,
@@ -85,6 +87,7 @@ impl Archive {
             classifier,
             view: &view,
             now,
+            locks: self.locks_now(&view),
             planner: planner.map_err(empty_policy)?,
             store: Needs::of_all(&sizes),
             classes,
@@ -122,7 +125,7 @@ impl ByClass<'_> {
             if takes.is_empty() {
                 return Ok(());
             }
-            if spared(entry).is_some_and(|why| self.planner.spare(why)) {
+            if self.spares(entry) {
                 self.decided.insert(entry.id);
                 return Ok(());
             }
@@ -152,14 +155,18 @@ impl ByClass<'_> {
             let Some(rule) = exceeded(self, place) else {
                 return Ok(());
             };
-            if self.decided.contains(&entry.id)
-                || spared(entry).is_some_and(|why| self.planner.spare(why))
-            {
+            if self.decided.contains(&entry.id) || self.spares(entry) {
                 return Ok(());
             }
             let part = Part::Entry;
             self.take(place, entry, Taken { part, rule })
         })
+    }
+
+    /// Returns whether something keeps an entry that a class takes, and counts it.
+    fn spares(&mut self, entry: &Entry) -> bool {
+        let why = spared(entry, &self.locks, self.policy);
+        why.is_some_and(|why| self.planner.spare(why))
     }
 
     fn consider_other(&mut self, entry: &Entry) -> Result<()> {
@@ -170,7 +177,7 @@ impl ByClass<'_> {
             id: entry.id,
             archived_at: entry.archived_at,
             retention: entry.retention,
-            spared: spared(entry),
+            spared: spared(entry, &self.locks, self.policy),
             bytes: logical_bytes(entry, Part::Entry),
         };
         let (store, others) = (&mut self.store, &mut self.others);
@@ -207,3 +214,6 @@ impl ByClass<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

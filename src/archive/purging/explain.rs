@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::archive::handle::Archive;
 use crate::archive::purging::by_class::Classifier;
 use crate::entry::{Entry, Part, PurgedPart};
+use crate::event::LockMode;
 use crate::id::EntryId;
 use crate::retention::{Due, PartDue, Policy, due_parts};
 use crate::time::Timestamp;
@@ -43,6 +44,15 @@ pub enum KeptBy {
     Hold {
         /// Its name.
         name: String,
+    },
+    /// A retention lock.
+    Lock {
+        /// Its name.
+        name: String,
+        /// How strict it is.
+        mode: LockMode,
+        /// Until when; `None` is for ever.
+        until: Option<Timestamp>,
     },
     /// A report of it waits to be submitted.
     WaitingReport,
@@ -98,6 +108,12 @@ impl Archive {
         let mut kept_by: Vec<KeptBy> = (entry.holds.iter())
             .map(|name| KeptBy::Hold { name: name.clone() })
             .collect();
+        let locks = self.locks_now(&self.store().index.view());
+        kept_by.extend(locks.on(&entry).map(|lock| KeptBy::Lock {
+            name: lock.name,
+            mode: lock.mode,
+            until: lock.until,
+        }));
         if entry.waits_for_submission() {
             kept_by.push(KeptBy::WaitingReport);
         }

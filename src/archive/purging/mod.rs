@@ -4,6 +4,7 @@ mod by_class;
 pub(super) mod clock_check;
 pub(super) mod explain;
 pub(super) mod footprint;
+pub(super) mod locks;
 pub(super) mod purge;
 pub(super) mod reclaim;
 mod refusal;

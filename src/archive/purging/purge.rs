@@ -10,6 +10,7 @@ use crate::archive::files::event_line::decode;
 use crate::archive::handle::Archive;
 use crate::archive::messages::Request;
 use crate::archive::purging::footprint::{Needs, Sizes};
+use crate::archive::purging::locks::{Locks, keeps};
 use crate::archive::state::compact_outcome::CompactOutcome;
 use crate::entry::{Entry, Part};
 use crate::index::{View, is_same_name};
@@ -102,6 +103,7 @@ impl Archive {
             return self.plan_by_classes(policy, now);
         }
         let view = self.store().index.view();
+        let locks = self.locks_now(&view);
         let selected = |entry: &Entry| {
             let wanted = policy.converter.as_ref();
             wanted.is_none_or(|name| is_same_name(&entry.converter, name))
@@ -132,7 +134,7 @@ impl Archive {
                 id: entry.id,
                 archived_at: entry.archived_at,
                 retention: entry.retention,
-                spared: spared(entry),
+                spared: spared(entry, &locks, policy),
                 bytes: logical_bytes(entry, Part::Entry),
             };
             planner.consider(&candidate, || {
@@ -152,7 +154,8 @@ impl Archive {
 
     /// Carries a plan out: records it, then frees the bytes.
     ///
-    /// Refused when the plan is empty, was altered, or is stale: holds or purges came after it. The
+    /// Refused when the plan is empty, was altered, or is stale: holds, locks or purges came after it, or
+    /// a lock keeps one of its entries. The
     /// refusal is recorded. On `Ok` the purge is durable, and [`PurgeOutcome::reclaim`] says
     /// whether its bytes are freed. On an error nothing was purged, except for the kinds
     /// `Poisoned` and `Io`: then the store must be opened again to learn whether it was.
@@ -189,6 +192,7 @@ impl Archive {
                 .hint("state it with --reason TEXT; it is recorded for good"));
         }
         self.refuse_stale(plan)?;
+        self.refuse_locked(plan)?;
         // What the purge takes was signed before it, and that it was taken after it.
         self.checkpoint_if_signed();
         let carried_out = Arc::new(plan.clone());
@@ -210,6 +214,24 @@ impl Archive {
             },
             reclaim,
         })
+    }
+
+    /// Refuses a plan with an entry that a lock keeps. The writer looks again, by the same clock; but
+    /// only here it is known whether that clock is in doubt.
+    fn refuse_locked(&self, plan: &PurgePlan) -> Result<()> {
+        let view = self.store().index.view();
+        if view.locks().is_empty() {
+            return Ok(());
+        }
+        let locks = self.locks_now(&view);
+        for item in &plan.items {
+            if let Some(entry) = view.entry(item.id)?
+                && let Some(lock) = locks.keeping(&entry, plan.governance_locks())
+            {
+                return Err(Error::new(ErrorKind::Refused, keeps(&entry, &lock)));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a stale plan: a hold was placed or released, or entries were purged, after it was
@@ -275,9 +297,11 @@ pub(super) fn walk_selected(
 }
 
 /// Returns what keeps an entry whatever the rules say.
-pub(super) fn spared(entry: &Entry) -> Option<Spared> {
+pub(super) fn spared(entry: &Entry, locks: &Locks, policy: &Policy) -> Option<Spared> {
     if !entry.holds.is_empty() {
         Some(Spared::Held)
+    } else if locks.keeping(entry, policy.governance_locks).is_some() {
+        Some(Spared::Locked)
     } else if entry.waits_for_submission() {
         Some(Spared::Waiting)
     } else {

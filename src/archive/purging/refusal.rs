@@ -56,8 +56,16 @@ impl Archive {
             let entry = view.entry(item.id).ok().flatten();
             entry.is_some_and(|entry| !entry.holds.is_empty())
         });
+        let locks = self.locks_now(&view);
+        let is_locked = plan.items.iter().any(|item| {
+            let entry = view.entry(item.id).ok().flatten();
+            let kept = |entry| locks.keeping(&entry, plan.governance_locks());
+            entry.and_then(kept).is_some()
+        });
         if is_held {
             Refusal::Hold
+        } else if is_locked {
+            Refusal::Lock
         } else {
             Refusal::StalePlan
         }

@@ -84,6 +84,14 @@ fn summary(body: &Body) -> Option<String> {
         }
         Body::HoldPlaced(fact) => format!("{}: {}", fact.name, fact.reason),
         Body::HoldReleased(fact) => format!("{}: {}", fact.name, fact.reason),
+        Body::RetentionLocked(fact) => format!(
+            "{}: {} for {}, {}",
+            fact.name,
+            fact.mode.name(),
+            fact.keep,
+            fact.reason
+        ),
+        Body::RetentionUnlocked(fact) => format!("{}: {}", fact.name, fact.reason),
         Body::Annotated(fact) => format!("entry {}: {}", fact.entry, fact.summary()),
         Body::Repaired(fact) => format!(
             "{} files, {} ranges of events and {} contents were lost",

@@ -6,6 +6,7 @@ use crate::archive::handle::Archive;
 use crate::archive::purging::explain::whole_due;
 use crate::archive::state::reclaimable::{choose_packs, dead};
 use crate::entry::{Entry, Retention, Submission};
+use crate::event::LockMode;
 use crate::id::{AttemptNo, BlobId, EntryId, PackId, Sha256};
 use crate::index::View;
 use crate::retention::{AsOf, Policy};
@@ -73,6 +74,15 @@ pub enum KeepReason {
         reason: String,
         /// When.
         placed_at: Timestamp,
+    },
+    /// A retention lock, which is stronger than every rule.
+    Lock {
+        /// Its name.
+        name: String,
+        /// How strict it is.
+        mode: LockMode,
+        /// Until when; `None` is for ever.
+        until: Option<Timestamp>,
     },
     /// A report that no server has accepted yet.
     WaitingReport {
@@ -224,6 +234,12 @@ impl Archive {
                 });
             }
         }
+        let locks = self.locks_now(view);
+        reasons.extend(locks.on(&entry).map(|lock| KeepReason::Lock {
+            name: lock.name,
+            mode: lock.mode,
+            until: lock.until,
+        }));
         reasons.extend(waiting(&entry));
         let is_blocked = reasons.len() > blocking;
         shared(view, &entry, &mut reasons)?;

@@ -38,6 +38,7 @@ mod restore;
 mod restore_store;
 mod retention;
 mod retention_explain;
+mod retention_lock;
 mod review;
 mod show;
 mod stats;

@@ -8,6 +8,7 @@ use clap::Subcommand;
 
 use super::prove::{there_already, write_new};
 use super::retention_explain as explain;
+use super::retention_lock as lock;
 use crate::archive::{Access, Archive, CompactOutcome, PurgeOutcome, RecordedPurge, Snapshot};
 use crate::cli::arguments::{parse_age, parse_size};
 use crate::cli::entries::refuse_unknown_converters;
@@ -15,7 +16,9 @@ use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::Refusal;
 use crate::query::Filter;
-use crate::retention::{AsOf, Class, PlannedPurge, Policy, PurgePlan, Unsubmitted};
+use crate::retention::{
+    AsOf, Class, GovernanceLocks, PlannedPurge, Policy, PurgePlan, Unsubmitted,
+};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind};
 
@@ -44,6 +47,9 @@ enum Action {
     Preview(Preview),
     Apply(Apply),
     Explain(explain::Args),
+    Lock(lock::Lock),
+    Locks(lock::List),
+    Unlock(lock::Unlock),
     Certificate(Certificate),
 }
 
@@ -116,6 +122,9 @@ struct Rules {
     /// Also entries whose reports wait to be submitted; they are never sent
     #[arg(long)]
     even_waiting: bool,
+    /// Also entries that governance locks keep; which ones is recorded, and --reason is needed
+    #[arg(long)]
+    bypass_governance: bool,
     /// Apply the rules as of this time instead of now
     #[arg(long, value_name = "TIME")]
     now: Option<String>,
@@ -160,6 +169,11 @@ impl Rules {
             } else {
                 Vec::new()
             },
+            governance_locks: if self.bypass_governance {
+                GovernanceLocks::Bypass
+            } else {
+                GovernanceLocks::Obey
+            },
         };
         let has_rule = policy.older_than_micros.is_some()
             || policy.expired
@@ -192,6 +206,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         Action::Preview(args) => preview(&args, context),
         Action::Apply(args) => apply(&args, context),
         Action::Explain(args) => explain::run(&args, context),
+        Action::Lock(args) => lock::place(args, context),
+        Action::Locks(lock::List {}) => lock::list(context),
+        Action::Unlock(args) => lock::remove(&args, context),
         Action::Certificate(args) => certificate(&args, context),
     }
 }
@@ -246,6 +263,12 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
             note_refusal(&archive, None, Refusal::Clock, error, args);
         })?,
     };
+    if args.rules.bypass_governance && args.reason.is_none() {
+        let told = "bypassing governance locks needs a reason of its own";
+        return Err(Error::new(ErrorKind::Refused, told)
+            .hint("state it with --reason TEXT; it is recorded for good")
+            .into());
+    }
     let of_plan = Some(plan.reason.as_str()).filter(|reason| !reason.is_empty());
     let reason = args.reason.as_deref().or(of_plan).unwrap_or("manual");
     let mut outcome = if plan.items.is_empty() {

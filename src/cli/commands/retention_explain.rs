@@ -76,6 +76,11 @@ fn in_zone(mut explained: RetentionExplained, zone: &Zone) -> RetentionExplained
     for gone in &mut explained.purged_parts {
         gone.at = zone.exact(gone.at);
     }
+    for kept in &mut explained.kept_by {
+        if let KeptBy::Lock { until, .. } = kept {
+            *until = until.map(|at| zone.exact(at));
+        }
+    }
     let exact = |time| zone.exact(time);
     explained.recorded_until = explained.recorded_until.map(exact);
     explained.purged_at = explained.purged_at.map(exact);
@@ -105,7 +110,11 @@ fn page(explained: &RetentionExplained, context: &Context<'_>) -> String {
             "kept by",
             match kept {
                 KeptBy::Hold { name } => format!("the hold {name}"),
-                KeptBy::WaitingReport => "a report that waits to be submitted".to_owned(),
+                KeptBy::Lock { name, mode, until } => {
+                    let until = until.map_or_else(|| "for ever".to_owned(), |at| zone.long(at));
+                    format!("the {} lock {name}, until {until}", mode.name())
+                }
+                _ => "a report that waits to be submitted".to_owned(),
             },
         ));
     }

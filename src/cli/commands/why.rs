@@ -46,7 +46,9 @@ pub(super) fn object(why: &WhyKept, zone: &Zone) -> WhyObject {
 fn in_zone(reason: &KeepReason, zone: &Zone) -> KeepReason {
     let mut reason = reason.clone();
     match &mut reason {
-        KeepReason::Retention { until, .. } => *until = until.map(|at| zone.exact(at)),
+        KeepReason::Retention { until, .. } | KeepReason::Lock { until, .. } => {
+            *until = until.map(|at| zone.exact(at))
+        }
         KeepReason::Hold { placed_at: at, .. } | KeepReason::WaitingReport { since: at, .. } => {
             *at = zone.exact(*at);
         }
@@ -88,6 +90,10 @@ fn named(reason: &KeepReason, zone: &Zone) -> (&'static str, String) {
             "hold",
             format!("{name}, since {}: {reason}", zone.long(*placed_at)),
         ),
+        KeepReason::Lock { name, mode, until } => {
+            let until = until.map_or_else(|| "for ever".to_owned(), |at| zone.long(at));
+            ("lock", format!("{name}, {}, until {until}", mode.name()))
+        }
         KeepReason::WaitingReport {
             attempt,
             report,
@@ -200,6 +206,7 @@ fn conclusion(why: &WhyKept, zone: &Zone) -> String {
 fn blocked_by(reasons: &[KeepReason]) -> Vec<String> {
     let waits = reasons.iter().filter_map(|reason| match reason {
         KeepReason::Hold { name, .. } => Some(format!("the hold '{name}' is released")),
+        KeepReason::Lock { name, .. } => Some(format!("the lock '{name}' lets it go")),
         KeepReason::WaitingReport {
             attempt, report, ..
         } => Some(format!(

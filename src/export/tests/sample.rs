@@ -184,6 +184,7 @@ impl Plant {
             plan_id: "p1".into(),
             rule: "older than 90d".into(),
             class: None,
+            bypassed: Vec::new(),
             part: None,
             through: None,
             reason: "retention".into(),

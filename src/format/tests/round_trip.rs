@@ -4,7 +4,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 
-use crate::entry::{Extent, Meta, Outcome, Retention, Unit};
+use crate::entry::{Extent, Meta, Outcome, Period, Retention, Unit};
 use crate::event::{
     Accessed, Actor, ActorKind, ActorNamed, Annotated, Archived, BlobRef, Body, BundleFile,
     CheckpointCadence, CheckpointSigned, CheckpointTimestamped, ClockReading, ClockStepped,
@@ -12,10 +12,10 @@ use crate::event::{
     ConverterPromoted, ConverterRegistered, ConverterWaived, Corrected, Counts, EntryRanges,
     Erased, Event, Exported, GateEvidence, Grounds, HoldPlaced, HoldReleased, JobError,
     JobFinished, JobPriority, JobResumed, JobSelected, JobStarted, JobStop, JobStopped, JudgedBy,
-    KeyCreated, KeyLost, KeyRotated, Lost, PartName, PersonalField, PrivacyDeclared, PurgePlanned,
-    PurgeRefused, PurgedEntries, Recovered, Repaired, RepairedFile, Reported, Reviewed, Scope,
-    Sealed, Source, StoreContinued, StoreCreated, StoreOpened, SubmitIntended, SubmitRejected,
-    Unknown, Verified, WaiverRevoked,
+    KeyCreated, KeyLost, KeyRotated, LockMode, Lost, PartName, PersonalField, PrivacyDeclared,
+    PurgePlanned, PurgeRefused, PurgedEntries, Recovered, Repaired, RepairedFile, Reported,
+    RetentionLocked, RetentionUnlocked, Reviewed, Scope, Sealed, Source, StoreContinued,
+    StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown, Verified, WaiverRevoked,
 };
 use crate::format::disclosure;
 use crate::format::leaf::{LeafError, decode, encode};
@@ -436,6 +436,22 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
     });
     let released = (text(), text())
         .prop_map(|(name, reason)| Body::HoldReleased(HoldReleased { name, reason }));
+    let mode = prop_oneof![Just(LockMode::Governance), Just(LockMode::Compliance)];
+    let keep = (1..100_u32).prop_map(Period::days);
+    let locked = (text(), keep, mode, texts(), texts(), text()).prop_map(
+        |(name, keep, mode, converter, label, reason)| {
+            Body::RetentionLocked(RetentionLocked {
+                name,
+                keep,
+                mode,
+                converter,
+                label,
+                reason,
+            })
+        },
+    );
+    let unlocked = (text(), text())
+        .prop_map(|(name, reason)| Body::RetentionUnlocked(RetentionUnlocked { name, reason }));
     let planned = (
         (text(), seq(), time(), texts()),
         (number(), number(), number(), number(), text()),
@@ -463,13 +479,22 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
         Just(PartName::Reports),
         Just(PartName::Superseded),
     ];
-    let what = (of(text()), of(part), of(any::<u32>()));
+    let what = (of(text()), of(part), of(any::<u32>()), texts());
     let purged = (text(), text(), what, text(), ranges(), number(), number()).prop_map(
-        |(plan_id, rule, (class, part, through), reason, entries, count, bytes_logical)| {
+        |(
+            plan_id,
+            rule,
+            (class, part, through, bypassed),
+            reason,
+            entries,
+            count,
+            bytes_logical,
+        )| {
             Body::PurgedEntries(PurgedEntries {
                 plan_id,
                 rule,
                 class,
+                bypassed,
                 part,
                 through: through.map(AttemptNo),
                 reason,
@@ -551,6 +576,8 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
         of_a_promotion().boxed(),
         placed.boxed(),
         released.boxed(),
+        locked.boxed(),
+        unlocked.boxed(),
         planned.boxed(),
         purged.boxed(),
         started.boxed(),
@@ -805,6 +832,8 @@ fn is_made(body: &Body) -> bool {
         | Body::WaiverRevoked(_)
         | Body::HoldPlaced(_)
         | Body::HoldReleased(_)
+        | Body::RetentionLocked(_)
+        | Body::RetentionUnlocked(_)
         | Body::PurgePlanned(_)
         | Body::PurgedEntries(_)
         | Body::JobStarted(_)

@@ -10,7 +10,7 @@ use crate::convert::Cancel;
 use crate::host::config::settings::{Config, ConverterConfig};
 use crate::host::observe::notice::{Hooks, Notice};
 use crate::host::pipeline::host::Host;
-use crate::retention::{AsOf, Policy, Unsubmitted};
+use crate::retention::{AsOf, GovernanceLocks, Policy, Unsubmitted};
 use crate::{Error, ErrorKind, Result};
 
 /// The delay before the first purge.
@@ -34,6 +34,7 @@ impl ConverterConfig {
             max_count: self.archive.max_count,
             unsubmitted: Unsubmitted::Keep,
             classes: Vec::new(),
+            governance_locks: GovernanceLocks::Obey,
         }
     }
 }

@@ -30,7 +30,13 @@ impl Overlay {
         if event.seq.0 > ENTRY_ID_MAX {
             return Err(IndexError::TooManyEvents(event.seq));
         }
-        if let Body::HoldPlaced(_) | Body::HoldReleased(_) | Body::PurgedEntries(_) = &event.body {
+        self.totals.follow_clock(event);
+        if let Body::HoldPlaced(_)
+        | Body::HoldReleased(_)
+        | Body::RetentionLocked(_)
+        | Body::RetentionUnlocked(_)
+        | Body::PurgedEntries(_) = &event.body
+        {
             self.totals.plans_stale_since = event.seq.0;
         }
         let mut fold = Fold { top: self, below };
@@ -60,6 +66,8 @@ impl Overlay {
                 }
             })?,
             Body::ConfigChanged(body) => fold.configured(body),
+            Body::RetentionLocked(body) => fold.locked(event, body),
+            Body::RetentionUnlocked(body) => fold.unlocked(body),
             Body::HoldPlaced(body) => fold.held(event, body),
             Body::HoldReleased(body) => {
                 if fold.hold(&body.name).is_some() {

@@ -6,6 +6,7 @@
 
 mod contents;
 mod facts;
+mod locks;
 mod notes;
 mod personal;
 mod purges;

@@ -134,4 +134,8 @@ pub(in crate::index) struct Totals {
     pub(in crate::index) sealed: u64,
     /// How many of them were erased.
     pub(in crate::index) erased: u64,
+    /// The latest time of an event, in microseconds, without what is known to be wrong of it.
+    pub(in crate::index) latest: i64,
+    /// By how many microseconds the wall clock was set ahead of that, as far as the log shows it.
+    pub(in crate::index) clock_ahead: i64,
 }

@@ -154,6 +154,9 @@ proptest! {
             queues.extend((!expected.is_empty()).then(|| (*converter).to_owned()));
         }
         prop_assert_eq!(view.queues().expect("sound"), queues);
+        let locks = view.locks();
+        let locks = locks.iter().map(|lock| (lock.name.clone(), (lock.keep.months, lock.mode)));
+        prop_assert_eq!(locks.collect::<BTreeMap<_, _>>(), model.locks);
         prop_assert!(view.holds().keys().eq(model.holds.keys()));
         for (name, hold) in view.holds() {
             let held = all.iter().filter(|entry| entry.holds.contains(&name)).count() as u64;

@@ -4,15 +4,17 @@ use crate::id::StoreId;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::entry::{Extent, Meta, Outcome, Retention, Unit};
+use crate::entry::{Extent, Meta, Outcome, Period, Retention, Unit};
 use crate::event::{
-    Annotated, Archived, BlobRef, Body, BundleFile, ConfigChanged, Converted, ConverterEnvironment,
-    ConverterPromoted, ConverterRegistered, ConverterWaived, EntryRanges, Grounds, HoldPlaced,
-    HoldReleased, JobFinished, JobResumed, JobSelected, JobStarted, JobStop, JobStopped, PartName,
-    PurgedEntries, Reported, Source, SubmitIntended, SubmitRejected, Unknown, WaiverRevoked,
+    Annotated, Archived, BlobRef, Body, BundleFile, ClockStepped, ConfigChanged, Converted,
+    ConverterEnvironment, ConverterPromoted, ConverterRegistered, ConverterWaived, EntryRanges,
+    Grounds, HoldPlaced, HoldReleased, JobFinished, JobResumed, JobSelected, JobStarted, JobStop,
+    JobStopped, LockMode, PartName, PurgedEntries, Reported, RetentionLocked, RetentionUnlocked,
+    Source, SubmitIntended, SubmitRejected, Unknown, WaiverRevoked,
 };
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256};
 use crate::index::*;
+use crate::time::Timestamp;
 
 pub(super) const STORE: StoreId = StoreId::from_bytes([7; 16]);
 pub(super) const CONTENTS: u8 = 12;
@@ -249,6 +251,7 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
             plan_id: "p".into(),
             rule: "older than 90d".into(),
             class: None,
+            bypassed: Vec::new(),
             part,
             through: through.map(AttemptNo),
             reason: "r".into(),
@@ -267,6 +270,29 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
     let released = text(&["audit", "Q7"]).prop_map(|name| {
         let reason = String::new();
         Body::HoldReleased(HoldReleased { name, reason })
+    });
+    let mode = prop_oneof![Just(LockMode::Governance), Just(LockMode::Compliance)];
+    let locked = (text(&["law", "contract"]), 1_u16..5, mode).prop_map(|(name, years, mode)| {
+        Body::RetentionLocked(RetentionLocked {
+            name,
+            keep: Period::years(years),
+            mode,
+            converter: Vec::new(),
+            label: Vec::new(),
+            reason: "because".into(),
+        })
+    });
+    let unlocked = text(&["law", "contract"]).prop_map(|name| {
+        let reason = String::new();
+        Body::RetentionUnlocked(RetentionUnlocked { name, reason })
+    });
+    let stepped = (-9_i64..9, 0_i64..9).prop_map(|(by, at)| {
+        Body::ClockStepped(ClockStepped {
+            after: EventSeq(1),
+            expected: Timestamp::from_micros(at * 1_000_000),
+            found: Timestamp::from_micros((at + by) * 1_000_000),
+            step_ms: by * 1_000,
+        })
     });
     let registered = (0_u8..3, 0..CONTENTS).prop_map(|(id, content)| {
         Body::ConverterRegistered(ConverterRegistered {
@@ -340,7 +366,7 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
         data: "{}".into(),
     }));
     prop_oneof![
-        4 => reported, 4 => annotated(), 4 => intended, 3 => rejected, 2 => purged, 1 => held, 1 => released, 1 => registered, 1 => config, 1 => job, 1 => finished,
+        4 => reported, 4 => annotated(), 4 => intended, 3 => rejected, 2 => purged, 1 => held, 1 => released, 1 => locked, 1 => unlocked, 1 => stepped, 1 => registered, 1 => config, 1 => job, 1 => finished,
         1 => selected, 1 => stopped, 1 => resumed,
         1 => environment, 1 => promoted, 1 => waived, 1 => revoked,
         1 => unknown,

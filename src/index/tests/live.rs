@@ -145,6 +145,7 @@ pub(super) fn plant() -> (Model, Live) {
         plan_id: "p".into(),
         rule: "too many".into(),
         class: None,
+        bypassed: Vec::new(),
         part: None,
         through: None,
         reason: String::new(),

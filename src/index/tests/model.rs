@@ -11,7 +11,7 @@ use crate::entry::{
 };
 use crate::event::{
     Actor, Annotated, Archived, BlobRef, Body, ClockReading, Converted, EntryRanges, Event,
-    JobFinished, JobStop, PartName, PurgedEntries, Reported,
+    JobFinished, JobStop, LockMode, PartName, PurgedEntries, Reported,
 };
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
 use crate::index::rows::PromotionsRow;
@@ -39,6 +39,8 @@ pub(super) struct Model {
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) config: Option<String>,
     pub(super) holds: BTreeMap<String, Vec<(u64, EntryRanges)>>,
+    /// Months and mode of each retention lock.
+    pub(super) locks: BTreeMap<String, (u32, LockMode)>,
     pub(super) plans_stale_since: u64,
     pub(super) places: BTreeMap<u8, u64>,
     pub(super) packs: BTreeSet<u64>,
@@ -144,6 +146,20 @@ impl Model {
                 self.plans_stale_since = event.seq.0;
                 let placements = self.holds.entry(body.name.clone()).or_default();
                 placements.push((event.seq.0, body.entries.clone()));
+            }
+            Body::RetentionLocked(body) => {
+                self.plans_stale_since = event.seq.0;
+                let new = (body.keep.months, body.mode);
+                let known = self.locks.entry(body.name.clone()).or_insert(new);
+                if new.0 >= known.0 && new.1 >= known.1 {
+                    *known = new;
+                }
+            }
+            Body::RetentionUnlocked(body) => {
+                self.plans_stale_since = event.seq.0;
+                let stays = |mode: LockMode| mode == LockMode::Compliance;
+                self.locks
+                    .retain(|name, (_, mode)| *name != body.name || stays(*mode));
             }
             Body::HoldReleased(body) => {
                 self.plans_stale_since = event.seq.0;

@@ -252,6 +252,7 @@ impl Story {
                         plan_id: "p".into(),
                         rule: "r".into(),
                         class: None,
+                        bypassed: Vec::new(),
                         part: None,
                         through: None,
                         reason: "x".into(),

@@ -67,6 +67,7 @@ impl View {
             line(format!("{id:?} {:?}", self.environments(&id)?));
         }
         line(format!("{holds:?} {:?}", self.pack_states()?));
+        line(format!("{:?}", self.locks()));
         line(format!("{:?} {:?}", self.counters()?, self.losses()?));
         line(format!("{:?}", self.unreadable()?));
         for name in self.queues()? {

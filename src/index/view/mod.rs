@@ -4,6 +4,7 @@ mod contents;
 mod dump;
 mod evidence;
 mod layers;
+mod locks;
 mod personal;
 mod queue;
 

@@ -314,6 +314,10 @@ fn write_small(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexErr
             None => drop(holds.remove(name.as_str())?),
         }
     }
+    if let Some(locks) = &small.locks {
+        let mut meta = txn.open_table(tables::META)?;
+        meta.insert(tables::META_LOCKS, rows::encode(&&**locks).as_slice())?;
+    }
     let mut losses = txn.open_table(tables::LOSSES)?;
     for (id, seq) in &small.losses {
         losses.insert(id.as_bytes(), seq.0)?;

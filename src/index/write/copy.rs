@@ -55,6 +55,8 @@ pub(in crate::index) fn copy(reader: &Reader, to: &Database) -> Result<(), Index
         meta.insert(tables::META_APPLIED, &reader.applied.0.to_le_bytes()[..])?;
         let totals = rows::encode(&reader.totals);
         meta.insert(tables::META_TOTALS, totals.as_slice())?;
+        let locks = rows::encode(&&*reader.locks);
+        meta.insert(tables::META_LOCKS, locks.as_slice())?;
         let personal = rows::encode(&&*reader.personal);
         meta.insert(tables::META_PERSONAL, personal.as_slice())?;
         // A copy has no free pages, which could hold what was erased.

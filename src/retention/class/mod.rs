@@ -5,8 +5,6 @@ mod decide;
 mod keep;
 mod limits;
 mod reach;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::str::FromStr;

@@ -10,7 +10,7 @@ use crate::archive::state::store::Store;
 use crate::blob::digests::Digests;
 use crate::entry::Entry;
 use crate::format::record::RecordKind;
-use crate::id::{BlobId, EntryId, EventSeq, Sha256};
+use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, Sha256};
 use crate::index::View;
 
 /// The most contents that are remembered as checked, because several facts name them.
@@ -204,18 +204,37 @@ impl<'a> Contents<'a> {
     }
 }
 
-/// Returns the contents that an entry names: its source, and the reports of its attempts.
+/// Returns the contents that an entry names, in the order of its events, whether or not a purge
+/// took them.
 pub(super) fn named(entry: &Entry) -> impl Iterator<Item = Named> + '_ {
-    let reports = entry.attempts_with_reports();
-    let reports = reports.flat_map(|attempt| &attempt.reports);
-    let source = entry.has_source().then_some((entry.blake3, entry.sha256));
-    let contents = source
-        .into_iter()
-        .chain(reports.map(|report| (report.blake3, report.sha256)));
-    contents.enumerate().map(|(nth, (blob, sha256))| Named {
-        entry: entry.id,
-        nth,
-        blob,
-        sha256,
+    all_of(entry).map(|(named, _)| named)
+}
+
+/// Returns the contents that an entry still needs, of those that it names.
+pub(super) fn needed(entry: &Entry) -> impl Iterator<Item = Named> + '_ {
+    let alive = entry.purged_at.is_none();
+    let left = all_of(entry).filter(move |(_, attempt)| match attempt {
+        None => entry.has_source(),
+        Some(attempt) => alive && entry.reports_purge(*attempt).is_none(),
+    });
+    left.map(|(named, _)| named)
+}
+
+/// Returns the contents that an entry names, each with the attempt that made it.
+fn all_of(entry: &Entry) -> impl Iterator<Item = (Named, Option<AttemptNo>)> + '_ {
+    let reports = entry.attempts.iter().flat_map(|attempt| {
+        let made = attempt.attempt;
+        let reports = attempt.reports.iter();
+        reports.map(move |report| (report.blake3, report.sha256, Some(made)))
+    });
+    let contents = std::iter::once((entry.blake3, entry.sha256, None)).chain(reports);
+    contents.enumerate().map(|(nth, (blob, sha256, attempt))| {
+        let named = Named {
+            entry: entry.id,
+            nth,
+            blob,
+            sha256,
+        };
+        (named, attempt)
     })
 }

@@ -8,7 +8,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
 
-use super::contents::{Contents, GivenUp, Named, named};
+use super::contents::{Contents, GivenUp, Named, needed};
 use super::evidence_check::{self, EvidenceCheck};
 use super::index_check::compare_index;
 use super::log_check::LogCheck;
@@ -216,7 +216,7 @@ impl ContentCheck<'_> {
             view.walk_oldest(|entry| {
                 self.progress.report(done, total, "checking content");
                 done += 1;
-                named(&entry).try_for_each(&mut *look)
+                needed(&entry).try_for_each(&mut *look)
             })
         };
         let mut contents = Contents::new(self.store, view, given_up, depth);
