@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use serde::Serialize;
+
 use crate::archive::{Access, KeptBy, RetentionExplained};
 use crate::cli::content::no_entry;
 use crate::cli::render::{Cell, Column, Table, facts};
@@ -11,6 +13,7 @@ use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::zone::Zone;
 use crate::entry::Entry;
 use crate::id::EntryId;
+use crate::query::Filter;
 use crate::retention::{Due, PartDue, Policy};
 
 /// Say which class of the policy has an entry, when each part is due, and what keeps it
@@ -24,6 +27,106 @@ pub(crate) struct Args {
     /// The [[retention]] classes in this file instead of those of the configuration
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+}
+
+/// List the classes of the policy in the order in which they are tried
+///
+/// The last ones are built in: the keys of each converter, for entries that no class matches.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Classes {
+    /// The [[retention]] classes in this file instead of those of the configuration
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+}
+
+/// A class as JSON.
+#[derive(Serialize)]
+struct ClassObject {
+    place: usize,
+    name: String,
+    entries: String,
+    rules: String,
+    built_in: bool,
+}
+
+pub(crate) fn classes(args: &Classes, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let mut objects = Vec::new();
+    let mut add = |name: &str, entries: String, rules: String, built_in: bool| {
+        objects.push(ClassObject {
+            place: objects.len() + 1,
+            name: name.to_owned(),
+            entries,
+            rules,
+            built_in,
+        });
+    };
+    let of_file = match &args.policy {
+        Some(file) => read_policy(&context.path(file))?.classes,
+        None => context.configuration()?.retention,
+    };
+    for class in &of_file {
+        add(&class.name, selection(&class.filter), class.rules(), false);
+    }
+    if args.policy.is_none() {
+        for converter in context.configuration()?.converters {
+            let rules = converter.retention_policy().rules().unwrap_or_default();
+            let kept = format!("{} ({})", rules.join(", "), converter.archive.retention);
+            let name = &converter.converter.name;
+            add(name, format!("converter {name}"), kept, true);
+        }
+    }
+    if context.json() {
+        return objects
+            .iter()
+            .try_for_each(|object| context.print_json(object))
+            .map(|()| Exit::Done);
+    }
+    let columns = [
+        Column::right("NO"),
+        Column::left("CLASS"),
+        Column::clipped("ENTRIES"),
+        Column::clipped("RULES"),
+    ];
+    let row = |object: &ClassObject| {
+        let built_in = if object.built_in { ", built in" } else { "" };
+        vec![
+            Cell::new(object.place.to_string()),
+            Cell::new(format!("{}{built_in}", object.name)),
+            Cell::new(&object.entries),
+            Cell::new(&object.rules),
+        ]
+    };
+    let rows: Vec<_> = objects.iter().map(row).collect();
+    let page = Table::new(&columns, context.canvas()).page(&rows);
+    context.print(page)?;
+    Ok(Exit::Done)
+}
+
+/// Describes which entries a filter of a class selects.
+fn selection(filter: &Filter) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut list = |name: &str, values: Vec<String>| {
+        if !values.is_empty() {
+            words.push(format!("{name} {}", values.join(" or ")));
+        }
+    };
+    list("converter", filter.converter.clone());
+    let status = filter.status.iter().map(ToString::to_string).collect();
+    list("status", status);
+    let one = |value: &Option<String>| value.iter().cloned().collect();
+    list("serial", one(&filter.serial));
+    list("part", one(&filter.part));
+    list("station", one(&filter.station));
+    list("process", one(&filter.process));
+    list("file", one(&filter.file));
+    words.extend(filter.label.iter().map(|label| format!("label {label}")));
+    let meta = filter.meta.iter();
+    words.extend(meta.map(|(name, value)| format!("{name}={value}")));
+    if words.is_empty() {
+        "all".to_owned()
+    } else {
+        words.join(", ")
+    }
 }
 
 pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<Exit, Failure> {

@@ -6,6 +6,10 @@ use super::{Base, Class, Keep};
 use crate::entry::{Entry, Part, Report};
 use crate::time::Timestamp;
 
+/// Clocks that nobody has set begin in 1970, and those of FAT file systems on 1 January 1980. This
+/// is a day later.
+const CLOCKS_ARE_SET: Timestamp = Timestamp::from_micros(315_619_200_000_000);
+
 /// When a part of an entry may go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "due", rename_all = "snake_case")]
@@ -40,6 +44,9 @@ impl Due {
 pub enum Undated {
     /// The source had no modification time.
     NoSourceTime,
+    /// The source's modification time is from before 1980-01-02: the clock of its machine was not
+    /// set.
+    ClockNotSet,
     /// It was never converted.
     NeverConverted,
     /// No server has accepted a report.
@@ -55,6 +62,7 @@ impl Undated {
     pub const fn words(self) -> &'static str {
         match self {
             Self::NoSourceTime => "the source had no modification time",
+            Self::ClockNotSet => "the clock that dated the source was not set",
             Self::NeverConverted => "it was never converted",
             Self::NeverReported => "no server has accepted a report",
             Self::NotHappened => "what the period starts from has not happened",
@@ -205,7 +213,11 @@ fn base(class: &Class, entry: &Entry) -> Result<Timestamp, Undated> {
     let reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
     match &class.from {
         Base::Archived => Ok(entry.archived_at),
-        Base::SourceTime => entry.source_modified.ok_or(Undated::NoSourceTime),
+        Base::SourceTime => match entry.source_modified {
+            None => Err(Undated::NoSourceTime),
+            Some(at) if at < CLOCKS_ARE_SET => Err(Undated::ClockNotSet),
+            Some(at) => Ok(at),
+        },
         Base::LastAttempt => {
             let last = entry.attempts.iter().map(|attempt| attempt.at).max();
             last.ok_or(Undated::NeverConverted)
@@ -253,4 +265,108 @@ fn happened(class: &Class, entry: &Entry, name: &str) -> Result<Timestamp, Undat
 
 fn read_date(class: &Class, text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| class.zone.start_of(text))
+}
+
+#[cfg(test)]
+mod tests {
+    //! The time that a period counts from. What is not known keeps, and is never taken for "long
+    //! ago".
+
+    use super::*;
+    use crate::entry::{Note, Period};
+
+    fn entry(more: &str) -> Entry {
+        let digest = "00".repeat(32);
+        let text = format!(
+            r#"{{"id":3,"converter":"ICT","converter_version":null,"source_name":"a","source_path":"a",
+            "source_modified":null,"archived_at":"2026-03-01T08:00:00+00:00","status":"pending","size":1,
+            "stored_size":1,"blake3":"{digest}","sha256":"{digest}","unit":{{}},"unit_given":0,"meta":{{}},
+            "arguments":{{}},"retention":"90d","key":null,"report_id":null,"attempts":[],"holds":[],
+            "purged_at":null,"purged_by":null}}"#
+        );
+        let mut value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let more: serde_json::Value = serde_json::from_str(more).expect("JSON");
+        let fields = more.as_object().expect("an object").clone();
+        value.as_object_mut().expect("an object").extend(fields);
+        serde_json::from_value(value).expect("an entry")
+    }
+
+    fn of(from: &str) -> Class {
+        let keep = Keep::For(Period::years(1));
+        Class::new("c")
+            .keep(keep)
+            .from(from.parse().expect("a base"))
+    }
+
+    fn starts(from: &str, more: &str) -> Result<String, Undated> {
+        base(&of(from), &entry(more)).map(|time| time.to_utc_string()[..10].to_owned())
+    }
+
+    #[test]
+    fn each_base_is_a_time_of_the_entry_or_a_reason_to_stay() {
+        assert_eq!(starts("archived", "{}"), Ok("2026-03-01".into()));
+        assert_eq!(starts("source_time", "{}"), Err(Undated::NoSourceTime));
+        let modified = |day: &str| format!(r#"{{"source_modified":"{day}T00:00:00+00:00"}}"#);
+        assert_eq!(
+            starts("source_time", &modified("2026-02-01")),
+            Ok("2026-02-01".into())
+        );
+        // A tester without a battery dates its files 1970 or 1980.
+        for day in ["1970-01-01", "1980-01-01"] {
+            assert_eq!(
+                starts("source_time", &modified(day)),
+                Err(Undated::ClockNotSet)
+            );
+        }
+        assert_eq!(starts("last_attempt", "{}"), Err(Undated::NeverConverted));
+        assert_eq!(starts("reported", "{}"), Err(Undated::NeverReported));
+    }
+
+    #[test]
+    fn an_event_is_told_by_a_label_a_dated_label_or_metadata_and_the_last_date_counts() {
+        let told = |more: &str| starts("label:end", more);
+        assert_eq!(told("{}"), Err(Undated::NotHappened));
+        assert_eq!(
+            told(r#"{"labels":["end=2027-05-01"]}"#),
+            Ok("2027-05-01".into())
+        );
+        assert_eq!(
+            told(r#"{"meta":{"END":"2028-01-02"}}"#),
+            Ok("2028-01-02".into())
+        );
+        let both = r#"{"labels":["end=2027-05-01"],"meta":{"end":"2028-01-02"}}"#;
+        assert_eq!(told(both), Ok("2028-01-02".into()));
+        let wrong = r#"{"labels":["end=2027-05-01","end=soon"]}"#;
+        assert_eq!(told(wrong), Err(Undated::NoDate));
+        assert_eq!(
+            told(r#"{"labels":["ending=2027-05-01"]}"#),
+            Err(Undated::NotHappened)
+        );
+        let mut labelled = entry(r#"{"labels":["End"]}"#);
+        let note = r#"{"event":9,"at":"2026-06-07T08:00:00+00:00","by":"x","text":null,
+            "labels":["end"],"unlabels":[],"changes":[],"reason":"r"}"#;
+        labelled
+            .notes
+            .push(serde_json::from_str::<Note>(note).expect("a note"));
+        let at = base(&of("label:end"), &labelled).expect("told");
+        assert_eq!(&at.to_utc_string()[..10], "2026-06-07");
+    }
+
+    #[test]
+    fn a_base_in_the_future_keeps_until_after_it() {
+        let ahead = entry(r#"{"source_modified":"2090-01-01T00:00:00+00:00"}"#);
+        let now = "2080-01-01T00:00:00+00:00".parse().expect("valid");
+        assert_eq!(taken(&of("source_time"), &ahead, now), (Vec::new(), None));
+    }
+
+    #[test]
+    fn recorded_periods_stay_what_they_were() {
+        let class = Class::new("c").keep(Keep::Recorded);
+        let due = due_parts(&class, &entry("{}"));
+        let at = "2026-05-30T08:00:00+00:00".parse().expect("valid");
+        assert!(
+            matches!(due[0].due, Due::At { at: found, .. } if found == at),
+            "{due:?}"
+        );
+    }
 }

@@ -581,6 +581,76 @@ fn a_governance_lock_is_bypassed_on_record_and_a_label_cannot_be_taken_off_to_le
     assert_eq!(bypassed, ["airbag"]);
 }
 
+/// A wall clock and a monotonic clock, as somebody sets them, in days.
+#[derive(Default)]
+struct TwoClocks {
+    wall: AtomicI64,
+    passed: AtomicI64,
+}
+
+impl TwoClocks {
+    /// Lets `days` pass, and sets the wall clock by `step` days besides.
+    fn pass(&self, days: i64, step: i64) {
+        self.passed.fetch_add(days, Ordering::Relaxed);
+        self.wall.fetch_add(days + step, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TwoClocks {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(0).plus_days(START + self.wall.load(Ordering::Relaxed))
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        let days = u64::try_from(self.passed.load(Ordering::Relaxed)).expect("positive");
+        1 + days * 86_400_000
+    }
+
+    fn boot(&self) -> &'static str {
+        "one"
+    }
+}
+
+/// Whoever may set the clock could age a store over night.
+#[test]
+fn a_clock_that_is_set_ahead_does_not_open_a_lock_and_one_that_is_set_right_does_not_close_it() {
+    let clock = Arc::new(TwoClocks::default());
+    let options = Options {
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        ..Options::default()
+    };
+    let archive = Archive::create_on(Arc::new(SimDisk::new()), options).expect("made");
+    let put = |text: &str| {
+        archive
+            .put(NewEntry::new("ICT"), text.as_bytes())
+            .expect("archived")
+            .id
+    };
+    let first = put("first");
+    lock(&archive, "100d", Some(LockMode::Compliance)).expect("locked");
+    let may_go = || {
+        let plan = archive.plan_purge(&all("1d"), AsOf::Clock).expect("a plan");
+        plan.items.iter().any(|item| item.id == first)
+    };
+    // Ahead by 200 days, which the next event shows.
+    clock.pass(1, 200);
+    put("second");
+    assert!(!may_go());
+    // Back again: nothing of it is left, so a day more than 100 days is enough.
+    clock.pass(1, -200);
+    put("third");
+    clock.pass(97, 0);
+    assert!(!may_go());
+    clock.pass(1, 0);
+    assert!(may_go());
+    // A clock without a battery begins in the past, and is set right: that is no step ahead.
+    clock.pass(0, -300);
+    put("fourth");
+    clock.pass(0, 300);
+    put("fifth");
+    assert!(may_go());
+}
+
 /// Limits on numbers are for entries that nothing else has decided about.
 #[test]
 fn a_class_of_several_converters_has_one_limit_and_another_class_is_not_touched() {
