@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use self::from_history::FromHistory;
 pub(super) use self::from_history::JobTurn;
@@ -341,7 +341,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
     pub(in crate::host) fn overdue_at_once(&self) {
         for step in self.lock().running.values_mut() {
             if let Some(position) = &mut step.position {
-                position.patience = Duration::ZERO;
+                position.patience = std::time::Duration::ZERO;
             }
         }
     }

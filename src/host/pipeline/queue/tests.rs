@@ -1,6 +1,6 @@
 //! Tests the order of the queues, and their limits.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::*;
 
