@@ -29,6 +29,7 @@ mod personal_values;
 mod privacy;
 mod promotion;
 mod prove;
+mod ran_on;
 mod reach;
 mod rebuild;
 mod repair;

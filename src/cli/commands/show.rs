@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::events::{Envelope, bare};
 use super::personal_values::{Personal, gone, personal_values};
+use super::ran_on::{self, RanOn, ran_on};
 use super::why;
 use crate::Result;
 use crate::archive::{Access, Account, Archive, Leaf};
@@ -44,6 +45,8 @@ struct Shown<'a> {
     /// What became of its personal values, the oldest first.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     personal: &'a [Personal],
+    /// What each attempt ran on.
+    ran_on: &'a [RanOn],
     timeline: &'a [Moment],
 }
 
@@ -93,10 +96,12 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     }
     let timeline = timeline(&archive, args.id, &zone)?;
     let personal = personal_values(&archive, args.id)?;
+    let ran_on = ran_on(&archive, &entry)?;
     if context.json() {
         context.print_json(&Shown {
             entry: EntryObject::new(&entry, &zone),
             personal: &personal,
+            ran_on: &ran_on,
             timeline: &timeline,
         })?;
     } else {
@@ -105,7 +110,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             let name = account.and_then(|account| account.name);
             note.by = name.unwrap_or_else(|| note.by.clone());
         }
-        let text = page(&entry, &personal, &timeline, &zone, context.canvas());
+        let mut beside: Vec<_> = gone(&personal).into_iter().collect();
+        beside.extend(ran_on::lines(&ran_on));
+        let text = page(&entry, beside, &timeline, &zone, context.canvas());
         context.print(text)?;
     }
     Ok(Exit::Done)
@@ -285,7 +292,7 @@ impl<'a> Life<'a> {
 
 fn page(
     entry: &Entry,
-    personal: &[Personal],
+    beside: Vec<(&'static str, String)>,
     timeline: &[Moment],
     zone: &Zone,
     canvas: Canvas,
@@ -293,7 +300,7 @@ fn page(
     let heading = |text: &str| format!("\n{}\n", Style::Bold.paint(text, canvas.colour));
     let mut out = title(entry, canvas);
     let mut known = known(entry, zone);
-    known.extend(gone(personal));
+    known.extend(beside);
     out += &facts(known, canvas);
     if !entry.attempts.is_empty() {
         out += &heading("Attempts");
@@ -625,7 +632,7 @@ mod tests {
             pseudonym: None,
             summary: "archived SN1042.csv for ICT CSV, 5.0 KiB".into(),
         };
-        let page = page(&sample(), &[], &[moment], &Zone::Utc, PLAIN);
+        let page = page(&sample(), Vec::new(), &[moment], &Zone::Utc, PLAIN);
         let (blake3, sha256) = (sample().blake3, sample().sha256);
         let expected = format!(
             "\

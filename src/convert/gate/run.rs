@@ -68,7 +68,8 @@ impl GateReport {
             grounds: Grounds::Gate,
             reason: match self.evidence.waived {
                 0 => "nothing that worked breaks".to_owned(),
-                waived => format!("{waived} that worked break, and each is waived"),
+                1 => "1 entry that worked breaks, and is waived".to_owned(),
+                waived => format!("{waived} entries that worked break, and each is waived"),
             },
             evidence: Some(self.evidence.clone()),
         })

@@ -7,8 +7,8 @@ use crate::archive::Archive;
 use crate::cli::render::{count, counted, escape};
 use crate::cli::run::{Context, Failure, work_in_background};
 use crate::convert::{
-    ChangeSummary, Converter, Ramp, Reprocess, ReprocessResult, Selection, Step, StepOutcome,
-    Verdict, reprocess_by_ramp,
+    ChangeSummary, Converter, EnvironmentCheck, Ramp, Reprocess, ReprocessResult, Selection, Step,
+    StepOutcome, Verdict, reprocess_by_ramp,
 };
 use crate::id::EntryId;
 
@@ -153,6 +153,7 @@ fn step_line(step: &Step) -> String {
             error,
             verdict,
             suspicious,
+            environment,
             ..
         } => {
             let verdict = match verdict {
@@ -166,11 +167,14 @@ fn step_line(step: &Step) -> String {
             let error = error.as_deref().map(|error| format!(": {}", escape(error)));
             let suspicious = (!suspicious.is_empty())
                 .then(|| format!("; suspicious: {}", escape(&suspicious.join("; "))));
+            let environment = environment.as_ref().and_then(EnvironmentCheck::sentence);
+            let environment = environment.map(|told| format!("; {}", escape(&told)));
             format!(
-                "{verdict:<9}  {outcome}{}{}{}",
+                "{verdict:<9}  {outcome}{}{}{}{}",
                 attempt.unwrap_or_default(),
                 error.unwrap_or_default(),
-                suspicious.unwrap_or_default()
+                suspicious.unwrap_or_default(),
+                environment.unwrap_or_default()
             )
         }
         StepOutcome::Skipped { reason } => format!("{:<9}  {}", "skipped", escape(reason)),

@@ -6,7 +6,7 @@ use super::job::Findings;
 use super::plan::cannot_run;
 use super::verb::Manner;
 use crate::cli::render::changes::{self, ChangesObject};
-use crate::cli::render::{Style, count, counted, duration, facts, reasons};
+use crate::cli::render::{Style, count, counted, duration, escape, facts, reasons};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::ReprocessResult;
 use crate::event::JobStop;
@@ -151,10 +151,20 @@ pub(super) fn page(
         let ids = with_ids(result.suspicious, &findings.suspicious);
         known.push(("suspicious", ids));
     }
+    if result.environment_differs > 0 {
+        known.push(("environment differs", count(result.environment_differs)));
+    }
+    if result.environment_not_recorded > 0 {
+        let number = count(result.environment_not_recorded);
+        known.push(("environment not recorded", number));
+    }
     if manner.submits {
         known.push(("to be submitted", count(result.submitted)));
     }
     text += &facts(known, canvas);
+    for what in &result.environments {
+        text += &format!("environment differs: {}\n", escape(what));
+    }
     text += &changes::table(&findings.changes, canvas);
     text += &changes::ignored(&findings.changes);
     text += &changes::proposal(&findings.changes, &manner.rules);

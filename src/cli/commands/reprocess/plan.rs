@@ -46,6 +46,12 @@ pub(super) fn tell_plan(plan: &ReprocessPlan, context: &mut Context<'_>) -> Resu
         .collect();
     let canvas = context.canvas();
     context.print(Table::new(&columns, canvas).page(&rows))?;
+    for run in &plan.runs {
+        if let Some(told) = &run.environment {
+            let entries = counted(run.entries, "entry", "entries");
+            context.print(format!("{entries}: {}\n", escape(told)))?;
+        }
+    }
     for skip in &plan.skipped {
         context.print(format!(
             "{} passed over: {}\n",
