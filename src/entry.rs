@@ -430,6 +430,12 @@ pub struct Entry {
     pub purged_at: Option<Timestamp>,
     /// The rule that selected it.
     pub purged_by: Option<String>,
+    /// Until when its purge can be undone; `None` when it was not purged, or is gone for good.
+    #[serde(default)]
+    pub final_at: Option<Timestamp>,
+    /// True when its source was hashed and not stored: only facts are known of it.
+    #[serde(default)]
+    pub facts_only: bool,
     /// The parts of its content that went before the rest, in the order in which they went.
     #[serde(default)]
     pub purged_parts: Vec<PurgedPart>,

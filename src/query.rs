@@ -5,7 +5,6 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{CauseId, ParseWordError, Status};
-use crate::event::PersonalField;
 use crate::id::{ConverterId, EntryId, JobId};
 use crate::setters::setters;
 use crate::time::Timestamp;
@@ -87,37 +86,6 @@ impl Filter {
     /// Returns true when the filter selects every entry that is not purged.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
-    }
-
-    /// Returns the filter with `[personal]` in place of the values of personal fields, so that it
-    /// can be recorded.
-    #[must_use]
-    pub fn masked(&self, personal: &[PersonalField]) -> Self {
-        const MASK: &str = "[personal]";
-        let mut masked = self.clone();
-        let mask = |value: &mut Option<String>, fields: &[PersonalField]| {
-            if let Some(value) = value
-                && fields.iter().any(|field| personal.contains(field))
-            {
-                MASK.clone_into(value);
-            }
-        };
-        mask(&mut masked.serial, &[PersonalField::Serial]);
-        mask(&mut masked.part, &[PersonalField::Part]);
-        mask(&mut masked.station, &[PersonalField::Station]);
-        mask(&mut masked.process, &[PersonalField::Process]);
-        let of_file = [PersonalField::SourceName, PersonalField::SourcePath];
-        mask(&mut masked.file, &of_file);
-        for (name, value) in &mut masked.meta {
-            if personal.contains(&PersonalField::Meta(name.clone())) {
-                MASK.clone_into(value);
-            }
-        }
-        // The text may be anything that is looked for.
-        if !personal.is_empty() && masked.text.is_some() {
-            masked.text = Some(MASK.to_owned());
-        }
-        masked
     }
 }
 

@@ -294,7 +294,7 @@ fn drawn(seed: u64) -> Vec<Step> {
 fn draw(random: &mut Random) -> Step {
     let entry = random.below(12);
     let small = random.next() % 6;
-    match random.below(24) {
+    match random.below(26) {
         0..4 => Step::Noise {
             seed: small,
             len: 15_000,
@@ -334,6 +334,8 @@ fn draw(random: &mut Random) -> Step {
             seed: small,
             count: 9,
         },
+        23 => Step::PurgeWithGrace { left: small },
+        24 => Step::UndoPurge,
         _ => Step::Reopen,
     }
 }
@@ -522,6 +524,8 @@ fn kinds() -> Vec<Step> {
         Step::Hold { name: 1, entry: 0 },
         Step::Release { name: 1 },
         Step::PurgeTo { left: 0 },
+        Step::PurgeWithGrace { left: 0 },
+        Step::UndoPurge,
         Step::Seal,
         Step::Compact,
         Step::Rebuild,

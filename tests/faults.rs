@@ -94,6 +94,8 @@ fn steps() -> Vec<Step> {
         Step::Reopen,
         noise(8),
         Step::Release { name: 1 },
+        Step::PurgeWithGrace { left: 5 },
+        Step::UndoPurge,
         Step::PurgeTo { left: 3 },
         Step::Compact,
         Step::Rebuild,

@@ -11,8 +11,8 @@ use crate::archive::state::layers::Change;
 use crate::entry::Retention;
 use crate::event::{Actor, Body};
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, PackId};
+use crate::index::View;
 use crate::log::{FullJournal, Journal, Spare};
-use crate::retention::PurgePlan;
 
 /// A fact to be recorded, with its new content.
 pub(in crate::archive) struct Draft {
@@ -70,6 +70,8 @@ pub(in crate::archive) struct NewlyArchived {
     pub(in crate::archive) stored_size: u64,
     /// The content was there already and no bytes were added.
     pub(in crate::archive) duplicate: bool,
+    /// The content is not stored.
+    pub(in crate::archive) facts_only: bool,
 }
 
 /// The answer to a request.
@@ -92,12 +94,15 @@ pub(in crate::archive) type Reply = Result<Receipt>;
 /// Receives the answer: wakes a thread or a task. Must not block.
 pub(in crate::archive) type ReplyTo = Box<dyn FnOnce(Reply) + Send>;
 
+/// Makes facts of everything that is acknowledged or staged. Nothing can come in between.
+pub(in crate::archive) type Decision = Box<dyn FnOnce(&View) -> Result<Vec<Draft>> + Send>;
+
 /// Requests of callers to the writer.
 pub(in crate::archive) enum Request {
     /// Record these facts, in this order, in one group.
     Append(Vec<Draft>, ReplyTo),
-    /// Record that the entries of a plan go, unless the plan is stale.
-    Purge(Arc<PurgePlan>, String, Option<Arc<Actor>>, ReplyTo),
+    /// Record the facts that a decision over everything staged makes, in one group.
+    Decided(Decision, Option<Arc<Actor>>, ReplyTo),
     /// Hand the current journal file to the background thread, even though it is not full, if it
     /// holds at least this many bytes.
     Rotate(u64, Sender<Result<()>>),

@@ -69,6 +69,8 @@ pub use privacy::erase::{ErasureOutcome, RecordedErasure};
 pub use privacy::plan::{ErasurePlan, HeldBack, InTheClear, PlannedAccount, PlannedErasure};
 pub use privacy::reveal::{Account, PersonalValue, Revealed, ValueState};
 pub use purging::explain::{KeptBy, RetentionExplained};
+pub use purging::grace::{PendingPurge, UndonePurge};
+pub use purging::impact::{HeldOverLimit, ImpactGroup, PlanImpact};
 pub use purging::locks::{NewLock, RetentionLock};
 pub use purging::purge::{PurgeOutcome, RecordedPurge};
 pub use reading::entries::Entries;
@@ -88,6 +90,8 @@ pub use state::signing::RecordedCheckpoint;
 #[cfg(feature = "host")]
 pub(crate) use writing::access::RECORD_ACCESS;
 pub use writing::annotate::Annotation;
+pub use writing::facts_only::Keep;
+pub use writing::holds::{Hold, HoldDates, HoldOn, NewHold};
 pub use writing::jobs::{Job, JobState};
 pub use writing::key::{Key, KeyOf};
 pub use writing::pending::Pending;
@@ -95,5 +99,5 @@ pub use writing::promotions::{Promotion, Waiver};
 #[cfg(feature = "host")]
 pub(crate) use writing::put::raw_name;
 pub use writing::put::{Archived, NAME_BYTES_MAX, NewEntry};
-pub use writing::record::{Hold, NewAttempt, NewConverter};
+pub use writing::record::{NewAttempt, NewConverter};
 pub use writing::submission::{PendingSubmission, PendingSubmissions};

@@ -62,6 +62,6 @@ pub use running::{
     AttemptSummary, EnvironmentCheck, Request, Runner, convert_entry, convert_path, identity_of,
     missing_program,
 };
-pub(crate) use running::{Session, Terms, is_bundle_name, record, run_over};
+pub(crate) use running::{Session, Terms, is_bundle_name, record, run_on, run_over};
 pub use sandbox::{Enforcement, be_launcher};
 pub(crate) use scratch::{make_private, remove_abandoned};

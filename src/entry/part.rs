@@ -108,7 +108,7 @@ impl Entry {
 
     /// Returns whether the source's bytes are there.
     pub fn has_source(&self) -> bool {
-        self.purged_at.is_none() && self.source_purge().is_none()
+        self.purged_at.is_none() && !self.facts_only && self.source_purge().is_none()
     }
 
     /// Returns the attempts whose reports no purge took.

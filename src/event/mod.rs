@@ -41,7 +41,8 @@ pub use promotion::{
     ConverterEnvironment, ConverterPromoted, ConverterWaived, GateEvidence, Grounds, WaiverRevoked,
 };
 pub use retention::{
-    Compacted, EntryRanges, HoldPlaced, HoldReleased, PartName, PurgePlanned, PurgedEntries,
+    Compacted, EntryRanges, HoldPlaced, HoldReleased, HoldReviewed, PartName, PurgeFinalized,
+    PurgePlanned, PurgeUndone, PurgedEntries,
 };
 pub use source::{Archived, BlobRef, Source};
 pub use store::{
@@ -213,6 +214,8 @@ bodies! {
     HoldPlaced(HoldPlaced) = "annals.hold.placed.v1",
     /// A hold was lifted.
     HoldReleased(HoldReleased) = "annals.hold.released.v1",
+    /// Somebody looked at a hold, and it stays.
+    HoldReviewed(HoldReviewed) = "annals.hold.reviewed.v1",
     /// Entries may not be purged before they have a certain age.
     RetentionLocked(RetentionLocked) = "annals.retention.locked.v1",
     /// A retention lock was removed.
@@ -221,6 +224,10 @@ bodies! {
     PurgePlanned(PurgePlanned) = "annals.purge.planned.v1",
     /// Entries were purged.
     PurgedEntries(PurgedEntries) = "annals.purged.v1",
+    /// Purged entries are back, before the purge was final.
+    PurgeUndone(PurgeUndone) = "annals.purge.undone.v1",
+    /// A purge that could have been undone is final: its bytes go.
+    PurgeFinalized(PurgeFinalized) = "annals.purge.finalized.v1",
     /// A safety rule refused a purge.
     PurgeRefused(PurgeRefused) = "annals.purge.refused.v1",
     /// Dead bytes were reclaimed.

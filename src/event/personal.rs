@@ -16,6 +16,7 @@ use crate::entry::{Meta, Unit};
 use crate::event::retention::EntryRanges;
 use crate::event::{Body, Source};
 use crate::id::{BlobId, Sha256};
+use crate::query::Filter;
 
 /// A field that may be declared personal.
 ///
@@ -323,6 +324,39 @@ pub struct Erased {
     pub digests: Vec<String>,
     /// Why, in a person's words.
     pub reason: String,
+}
+
+impl Filter {
+    /// Returns the filter with `[personal]` in place of the values of personal fields, so that it
+    /// can be recorded.
+    #[must_use]
+    pub fn masked(&self, personal: &[PersonalField]) -> Self {
+        const MASK: &str = "[personal]";
+        let mut masked = self.clone();
+        let mask = |value: &mut Option<String>, fields: &[PersonalField]| {
+            if let Some(value) = value
+                && fields.iter().any(|field| personal.contains(field))
+            {
+                MASK.clone_into(value);
+            }
+        };
+        mask(&mut masked.serial, &[PersonalField::Serial]);
+        mask(&mut masked.part, &[PersonalField::Part]);
+        mask(&mut masked.station, &[PersonalField::Station]);
+        mask(&mut masked.process, &[PersonalField::Process]);
+        let of_file = [PersonalField::SourceName, PersonalField::SourcePath];
+        mask(&mut masked.file, &of_file);
+        for (name, value) in &mut masked.meta {
+            if personal.contains(&PersonalField::Meta(name.clone())) {
+                MASK.clone_into(value);
+            }
+        }
+        // The text may be anything that is looked for.
+        if !personal.is_empty() && masked.text.is_some() {
+            masked.text = Some(MASK.to_owned());
+        }
+        masked
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::Part;
 use crate::id::{AttemptNo, EntryId, EventSeq, PackId};
+use crate::query::Filter;
 use crate::time::Timestamp;
 
 /// Entry ids as ascending, disjoint, inclusive ranges.
@@ -66,6 +67,24 @@ pub struct HoldPlaced {
     pub reason: String,
     /// On which entries.
     pub entries: EntryRanges,
+    /// When somebody is to look whether the hold is still needed. It never releases anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Timestamp>,
+    /// Also on every entry from the first later event after which it matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub future: Option<Filter>,
+}
+
+/// See [`Body::HoldReviewed`](crate::event::Body::HoldReviewed).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HoldReviewed {
+    /// The hold's name.
+    pub name: String,
+    /// Why it stays.
+    pub reason: String,
+    /// When somebody is to look again.
+    pub review: Timestamp,
 }
 
 /// See [`Body::HoldReleased`](crate::event::Body::HoldReleased).
@@ -107,6 +126,9 @@ pub struct PurgePlanned {
     pub locked_skipped: u64,
     /// Why, in a person's words.
     pub reason: String,
+    /// Until when the purge can be undone; absent when it is final at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_at: Option<Timestamp>,
 }
 
 /// See [`Body::PurgedEntries`](crate::event::Body::PurgedEntries). A large purge is recorded as
@@ -138,6 +160,40 @@ pub struct PurgedEntries {
     pub count: u64,
     /// Bytes of their sources and reports.
     pub bytes_logical: u64,
+    /// Until when the purge can be undone; absent when it is final at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_at: Option<Timestamp>,
+}
+
+/// See [`Body::PurgeUndone`](crate::event::Body::PurgeUndone). A large purge is undone by several
+/// events, each complete by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PurgeUndone {
+    /// The plan that had been carried out.
+    pub plan_id: String,
+    /// Why, in a person's words.
+    pub reason: String,
+    /// The entries that are back.
+    pub entries: EntryRanges,
+    /// How many they are.
+    pub count: u64,
+}
+
+/// See [`Body::PurgeFinalized`](crate::event::Body::PurgeFinalized). A large purge is finalized by
+/// several events, each complete by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PurgeFinalized {
+    /// The plan that was carried out.
+    pub plan_id: String,
+    /// Why somebody did not wait for the end of the grace period; absent when it was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The entries whose bytes go.
+    pub entries: EntryRanges,
+    /// How many they are.
+    pub count: u64,
 }
 
 impl PurgedEntries {

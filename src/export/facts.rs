@@ -181,7 +181,9 @@ impl Facts {
                     reports_gone: SOURCE,
                     outcome: None,
                 });
-                self.name(seq, id, SOURCE, &fact.blob);
+                if !fact.facts_only {
+                    self.name(seq, id, SOURCE, &fact.blob);
+                }
             }
             Body::Converted(fact) => {
                 for report in &fact.reports {
@@ -220,6 +222,7 @@ impl Facts {
                 }
             }
             Body::PurgedEntries(fact) => self.purge(seq, fact),
+            Body::PurgeUndone(fact) => self.unpurge(seq, &fact.entries),
             Body::Repaired(fact) => {
                 let lost = fact.contents.iter().map(|blob| (*blob, seq));
                 self.lost.extend(lost);
@@ -285,6 +288,17 @@ impl Facts {
                     let made = AttemptNo(entry.attempts).min(through);
                     entry.reports_gone = entry.reports_gone.max(made);
                 }
+            }
+            entry.change(seq);
+        }
+    }
+
+    fn unpurge(&mut self, seq: EventSeq, ranges: &EntryRanges) {
+        for at in self.in_ranges(ranges) {
+            let entry = &mut self.entries[at];
+            if entry.purged > EventSeq(0) {
+                entry.purged = EventSeq(0);
+                self.purged -= 1;
             }
             entry.change(seq);
         }

@@ -72,13 +72,15 @@ impl Selector {
                 is_chosen
             }
             Body::HoldPlaced(fact) => {
-                let is_chosen = touch(&self.entries, &fact.entries);
+                // What comes under the hold later is not listed, so its filter is shown.
+                let is_chosen = fact.future.is_some() || touch(&self.entries, &fact.entries);
                 if is_chosen {
                     self.holds.insert(fact.name.clone());
                 }
                 is_chosen
             }
             Body::HoldReleased(fact) => self.holds.contains(&fact.name),
+            Body::HoldReviewed(fact) => self.holds.contains(&fact.name),
             Body::PurgedEntries(fact) => {
                 let is_chosen = touch(&self.entries, &fact.entries);
                 if is_chosen && let Some(plan) = self.plans.remove(&fact.plan_id) {

@@ -72,6 +72,7 @@ impl Sample {
                 arguments: Meta::new(),
                 retention: Retention::days(90),
                 key: None,
+                facts_only: false,
             })
         };
         let converted = Body::Converted(Converted {

@@ -46,7 +46,8 @@ pub(crate) use overlay::{Overlay, PersonalFields, QueuePlace};
 pub(crate) use placement::{PackRow, Placement};
 pub(crate) use query::EntryMatcher;
 pub(crate) use rows::{
-    ActorRow, BlobRow, DisclosureRow, DisclosureState, LockRow, Place, QueuedRow, RecordedJob,
+    ActorRow, BlobRow, DisclosureRow, DisclosureState, LockRow, PendingPurgeRow, Place, QueuedRow,
+    RecordedJob,
 };
 pub(crate) use stats::CounterGroup;
 pub(crate) use tables::CHECKPOINT_EVENTS;

@@ -4,7 +4,7 @@ use super::entries::Entries;
 use super::error::IndexError;
 use super::overlay::{Counter, CounterKey, PersonalFields};
 use super::postings::Bits;
-use super::rows::{self, HoldRow, LockRow, Totals};
+use super::rows::{self, HoldRow, LockRow, PendingPurgeRow, Totals};
 use super::tables::{self, Bytes, Field, Span};
 use crate::id::EventSeq;
 use redb::{AccessGuard, Database, ReadOnlyTable, ReadableDatabase};
@@ -35,6 +35,7 @@ pub(super) struct Reader {
     pub(super) jobs: ReadOnlyTable<u64, Bytes>,
     pub(super) config: ReadOnlyTable<&'static str, Bytes>,
     pub(super) holds: BTreeMap<String, Arc<HoldRow>>,
+    pub(super) pending_purges: BTreeMap<String, Arc<PendingPurgeRow>>,
     pub(super) counters: ReadOnlyTable<Bytes, Bytes>,
     pub(super) losses: ReadOnlyTable<&'static [u8; 32], u64>,
     pub(super) unreadable: ReadOnlyTable<u64, u64>,
@@ -63,6 +64,12 @@ impl Reader {
             let hold = rows::decode(hold.value())?;
             holds.insert(name.value().to_owned(), Arc::new(hold));
         }
+        let mut pending_purges = BTreeMap::new();
+        for row in txn.open_table(tables::PENDING_PURGES)?.range::<&str>(..)? {
+            let (plan, purge) = row?;
+            let purge = rows::decode(purge.value())?;
+            pending_purges.insert(plan.value().to_owned(), Arc::new(purge));
+        }
         Ok(Self {
             _db: Arc::clone(db),
             applied: EventSeq(applied),
@@ -84,6 +91,7 @@ impl Reader {
             jobs: txn.open_table(tables::JOBS)?,
             config: txn.open_table(tables::CONFIG)?,
             holds,
+            pending_purges,
             counters: txn.open_table(tables::COUNTERS)?,
             losses: txn.open_table(tables::LOSSES)?,
             unreadable: txn.open_table(tables::UNREADABLE)?,

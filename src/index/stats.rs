@@ -19,6 +19,12 @@ pub(crate) struct Counters {
     pub(crate) groups: Vec<CounterGroup>,
     /// Plaintext bytes of the live blobs that entries and converters name, each counted once.
     pub(crate) unique_bytes: u64,
+    /// Number of entries that are not purged and of which only facts are kept.
+    pub(crate) facts_entries: u64,
+    /// Bytes of their sources, which are not stored.
+    pub(crate) facts_bytes: u64,
+    /// Number of entries whose purge can be undone.
+    pub(crate) pending_entries: u64,
     /// Bytes of all packs.
     pub(crate) pack_bytes: u64,
     /// Bytes of the live blobs in all packs.
@@ -63,6 +69,9 @@ impl View {
         Ok(Counters {
             groups: groups.collect(),
             unique_bytes: self.totals().unique_bytes,
+            facts_entries: self.totals().facts_entries,
+            facts_bytes: self.totals().facts_bytes,
+            pending_entries: self.totals().pending_entries,
             pack_bytes: packs.iter().map(|pack| pack.bytes).sum(),
             live_pack_bytes: packs.iter().map(|pack| pack.live_bytes).sum(),
             oldest: self.first_archived(Direction::Asc)?,

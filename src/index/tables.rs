@@ -21,7 +21,7 @@
 //! | `keys` | first 16 bytes of the BLAKE3 of an idempotency key | entry |
 //! | `converters`, `converter_names` | identity; name | converter row; newest identity of that name |
 //! | `promotions` | converter name | promotions row |
-//! | `jobs`, `config`, `holds` | job; item; name | rows |
+//! | `jobs`, `config`, `holds`, `pending_purges` | job; item; name; plan | rows |
 //! | `submissions` | converter name, event that queued it u64, place among the attempt's reports u32 | queued row |
 //! | `losses` | blob given up by a repair | the event that says so |
 //! | `unreadable` | event whose leaf cannot be read | the repair that says so u64, 0 while none does |
@@ -80,6 +80,9 @@ pub(super) const PROMOTIONS: TableDefinition<'_, &str, Bytes> = TableDefinition:
 pub(super) const JOBS: TableDefinition<'_, u64, Bytes> = TableDefinition::new("jobs");
 pub(super) const CONFIG: TableDefinition<'_, &str, Bytes> = TableDefinition::new("config");
 pub(super) const HOLDS: TableDefinition<'_, &str, Bytes> = TableDefinition::new("holds");
+/// Purges that are not final.
+pub(super) const PENDING_PURGES: TableDefinition<'_, &str, Bytes> =
+    TableDefinition::new("pending_purges");
 pub(super) const COUNTERS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("counters");
 pub(super) const LOSSES: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("losses");
 pub(super) const UNREADABLE: TableDefinition<'_, u64, u64> = TableDefinition::new("unreadable");

@@ -20,6 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use annals::archive::{
     Archive, Depth, NewAttempt, NewConverter, NewEntry, Options, PendingSubmission,
@@ -254,6 +255,8 @@ impl State {
                     };
                     let standing = match &report.submission {
                         None => report.report_id.clone(),
+                        // It waits for the undoing of the purge at most.
+                        Some(Submission::Waiting { .. }) if purged => None,
                         Some(Submission::Waiting { .. }) => Some(WAITING.to_owned()),
                         Some(Submission::Rejected { text, .. }) => Some(rejected(text)),
                         Some(other) => panic!("an unknown standing: {other:?}"),
@@ -323,6 +326,7 @@ impl State {
 pub struct Doubt {
     pub contents: BTreeSet<BlobId>,
     pub purge: bool,
+    pub undo: bool,
     pub holds: bool,
     pub submissions: bool,
     pub jobs: bool,
@@ -336,6 +340,9 @@ impl State {
             let Some(theirs) = observed.entries.get(id) else {
                 return Some(format!("entry {id} is gone"));
             };
+            if doubt.undo && ours.purged && !theirs.purged {
+                continue;
+            }
             let kept = theirs.size == ours.size
                 && theirs.key == ours.key
                 && (theirs.purged == ours.purged || theirs.purged && doubt.purge)
@@ -451,6 +458,12 @@ pub enum Step {
     PurgeTo {
         left: u64,
     },
+    /// Purge the oldest until so many are left, in a way that can be undone for ten days.
+    PurgeWithGrace {
+        left: u64,
+    },
+    /// Bring back what the newest purge took that can be undone.
+    UndoPurge,
     /// Purge what is past its retention, and free its bytes.
     PurgeExpired,
     /// The clock jumps by so many days, forward or back.
@@ -529,6 +542,8 @@ pub struct Runner {
     pub history: Vec<Moment>,
     /// What failed.
     pub doubt: Doubt,
+    /// What purges took that could be undone, by plan.
+    pending: BTreeMap<String, BTreeMap<u64, EntryState>>,
     /// When each entry may go by its retention.
     expires: BTreeMap<u64, Timestamp>,
     options: fn(&Arc<Hourly>) -> Options,
@@ -570,6 +585,7 @@ impl Runner {
             ids: Vec::new(),
             history: vec![made],
             doubt: Doubt::default(),
+            pending: BTreeMap::new(),
             expires: BTreeMap::new(),
             options,
             one_by_one: Vec::new(),
@@ -589,6 +605,7 @@ impl Runner {
             ids: self.ids.clone(),
             history: self.history.clone(),
             doubt: self.doubt.clone(),
+            pending: self.pending.clone(),
             expires: self.expires.clone(),
             options: self.options,
             one_by_one: Vec::new(),
@@ -667,7 +684,10 @@ impl Runner {
             Step::Submit { .. } => doubt.submissions = true,
             Step::StartJob | Step::FinishJob => doubt.jobs = true,
             Step::Hold { .. } | Step::Release { .. } => doubt.holds = true,
-            Step::PurgeTo { .. } | Step::PurgeExpired => doubt.purge = true,
+            Step::PurgeTo { .. } | Step::PurgeWithGrace { .. } | Step::PurgeExpired => {
+                doubt.purge = true;
+            }
+            Step::UndoPurge => doubt.undo = true,
             Step::Attempt { .. }
             | Step::Register { .. }
             | Step::Configure { .. }
@@ -742,8 +762,15 @@ impl Runner {
                 &Policy::default()
                     .max_count(left)
                     .unsubmitted(Unsubmitted::Take),
+                None,
             ),
-            Step::PurgeExpired => self.purge(&Policy::default().expired(true)),
+            Step::PurgeWithGrace { left } => {
+                let policy = Policy::default().max_count(left);
+                let ten_days = Duration::from_secs(10 * 86_400);
+                self.purge(&policy.unsubmitted(Unsubmitted::Take), Some(ten_days))
+            }
+            Step::UndoPurge => self.undo_purge(),
+            Step::PurgeExpired => self.purge(&Policy::default().expired(true), None),
             Step::Jump { days } => {
                 self.clock.jump(i64::from(days));
                 Ok(())
@@ -953,7 +980,28 @@ impl Runner {
         Ok(())
     }
 
-    fn purge(&mut self, policy: &Policy) -> Result<()> {
+    fn undo_purge(&mut self) -> Result<()> {
+        let pending = self.archive()?.pending_purges()?;
+        let Some(newest) = pending.last() else {
+            return Ok(());
+        };
+        if newest.final_at <= self.clock.peek() {
+            let late = self.archive()?.undo_purge(&newest.plan_id, "test");
+            assert!(late.is_err(), "what is final stays purged");
+            return Ok(());
+        }
+        let undone = match self.archive()?.undo_purge(&newest.plan_id, "test") {
+            // The clock moves each time it is asked.
+            Err(_) if newest.final_at <= self.clock.peek() => return Ok(()),
+            undone => undone?,
+        };
+        let taken = self.pending.remove(&newest.plan_id).expect("recorded");
+        assert_eq!(undone.entries, taken.len() as u64);
+        self.state.entries.extend(taken);
+        Ok(())
+    }
+
+    fn purge(&mut self, policy: &Policy, grace: Option<Duration>) -> Result<()> {
         let now = self.clock.peek();
         let plan = self.archive()?.plan_purge(policy, AsOf::Vouched(now))?;
         if policy.expired {
@@ -977,7 +1025,10 @@ impl Runner {
             );
         }
         let newest = self.archive()?.newest();
-        let purged = self.archive()?.purge(&plan, "test");
+        let purged = match grace {
+            None => self.archive()?.purge(&plan, "test"),
+            Some(grace) => self.archive()?.purge_with_grace(&plan, "test", grace),
+        };
         // The purge is durable before its bytes are freed; only the log tells which of the two
         // failed.
         let recorded = match (&purged, self.archive()) {
@@ -986,6 +1037,11 @@ impl Runner {
             (Err(_), Err(_)) => false,
         };
         if recorded {
+            if grace.is_some() {
+                let taken = plan.items.iter().map(|item| item.id.0);
+                let taken = taken.map(|id| (id, self.state.entries[&id].clone()));
+                self.pending.insert(plan.plan_id.clone(), taken.collect());
+            }
             for item in &plan.items {
                 let entry = self.state.entries.get_mut(&item.id.0).expect("planned");
                 entry.purged = true;

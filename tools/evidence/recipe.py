@@ -151,7 +151,7 @@ def main(bundle, vkey):
         sealed[seq] = data.get("_sd", []) if data.get("_sd_alg") == "sha-256" else []
         if kind == "annals.erased.v1":
             erased |= set(data["digests"])
-        if kind == "annals.archived.v1":
+        if kind == "annals.archived.v1" and not data.get("facts_only"):
             named.setdefault(data["blob"]["sha256"], []).append((seq, seq, 0))
         for blob in data.get("reports", []) if kind == "annals.converted.v1" else []:
             named.setdefault(blob["sha256"], []).append((data["entry"], seq, data["attempt"]))
@@ -161,6 +161,11 @@ def main(bundle, vkey):
             part, through = data.get("part"), data.get("through", 1 << 32)
             for first, end in data["entries"]:
                 purges.append((first, end, seq, part, through))
+        for first, end in data["entries"] if kind == "annals.purge.undone.v1" else []:
+            for purge in [p for p in purges if not p[3] and p[0] <= end and first <= p[1]]:
+                purges.remove(purge)
+                left = (purge[0], first - 1), (end + 1, purge[1])
+                purges += [(a, b) + purge[2:] for a, b in left if a <= b]
         if seq == said["upto"]:
             part = tree.root()
     if whole:

@@ -7,7 +7,7 @@ use super::promotion;
 use crate::archive::messages::{Draft, Receipt};
 use crate::archive::purging::locks::{Locks, keeps, may_lock, may_unlock};
 use crate::entry::{Entry, Report, Submission};
-use crate::event::{Annotated, Body, EntryRanges};
+use crate::event::{Annotated, Archived, Body, EntryRanges};
 use crate::id::{AttemptNo, BlobId, EntryId};
 use crate::index::{View, is_same_name};
 use crate::retention::GovernanceLocks;
@@ -42,12 +42,10 @@ pub(in crate::archive) fn decide(
     }
     match &mut draft.body {
         Body::Archived(fact) => {
-            if let Some(key) = &fact.key
-                && let Some(entry) = view.key(key)?
-            {
+            if let Some(entry) = known_by_key(fact, view)? {
                 return Ok(Some(Receipt::Known(entry)));
             }
-            fact.duplicate = live(&fact.blob.blake3)?;
+            fact.duplicate = !fact.facts_only && live(&fact.blob.blake3)?;
         }
         Body::Converted(fact) => {
             let entry = living(fact.entry, view)?;
@@ -118,19 +116,8 @@ pub(in crate::archive) fn decide(
         Body::Erased(fact) => refuse_held(&fact.entries, view, now)?,
         Body::RetentionLocked(fact) => may_lock(fact, view)?,
         Body::RetentionUnlocked(fact) => may_unlock(fact, view)?,
-        Body::HoldPlaced(fact) if view.hold(&fact.name).is_some() => {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!("there is a hold named '{}' already", fact.name),
-            )
-            .hint("choose another name, or release that one first"));
-        }
-        Body::HoldReleased(fact) if view.hold(&fact.name).is_none() => {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                format!("there is no hold named '{}'", fact.name),
-            ));
-        }
+        Body::HoldReleased(fact) => has_hold(&fact.name, view)?,
+        Body::HoldReviewed(fact) => has_hold(&fact.name, view)?,
         _ => {}
     }
     let mut brought = std::mem::take(&mut draft.records);
@@ -141,6 +128,33 @@ pub(in crate::archive) fn decide(
         }
     }
     Ok(None)
+}
+
+/// Returns the entry that was archived under the same key. Content is worth storing where only
+/// facts are known of that entry.
+fn known_by_key(fact: &Archived, view: &View) -> Result<Option<EntryId>> {
+    let Some(key) = &fact.key else {
+        return Ok(None);
+    };
+    let Some(id) = view.key(key)? else {
+        return Ok(None);
+    };
+    let has_content = || -> Result<bool> {
+        let entry = view.entry(id)?;
+        Ok(entry.is_none_or(|entry| !entry.facts_only))
+    };
+    Ok((fact.facts_only || has_content()?).then_some(id))
+}
+
+/// Refuses what concerns a hold that is not there.
+fn has_hold(name: &str, view: &View) -> Result<()> {
+    match view.hold(name) {
+        Some(_) => Ok(()),
+        None => Err(Error::new(
+            ErrorKind::NotFound,
+            format!("there is no hold named '{name}'"),
+        )),
+    }
 }
 
 /// Refuses a note about an entry that does not exist or lacks a label that is to go. A purged entry
@@ -200,16 +214,18 @@ fn report_of(entry: &Entry, attempt: AttemptNo, report: u32) -> Result<&Report> 
 /// Returns the entry, unless there is none or it was purged.
 pub(in crate::archive) fn living(id: EntryId, view: &View) -> Result<Entry> {
     let entry = view.entry(id)?.ok_or_else(|| no_entry(id))?;
-    match (entry.purged_at, &entry.purged_by) {
-        (None, _) => Ok(entry),
-        (Some(at), rule) => Err(Error::new(
-            ErrorKind::NotFound,
-            format!(
-                "entry {id} was purged at {at} by rule '{}'",
-                rule.as_deref().unwrap_or("unknown")
-            ),
+    let Some(at) = entry.purged_at else {
+        return Ok(entry);
+    };
+    let rule = entry.purged_by.as_deref().unwrap_or("unknown");
+    let told = format!("entry {id} was purged at {at} by rule '{rule}'");
+    let error = Error::new(ErrorKind::NotFound, told);
+    Err(match entry.final_at {
+        None => error,
+        Some(until) => error.hint(format!(
+            "until {until} that can be undone: see 'annals retention pending'"
         )),
-    }
+    })
 }
 
 pub(in crate::archive) fn no_entry(id: EntryId) -> Error {

@@ -9,10 +9,11 @@ use crate::event::{Body, EntryRanges, PartName, PurgePlanned, PurgedEntries};
 use crate::id::EntryId;
 use crate::index::View;
 use crate::retention::PurgePlan;
+use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
 /// The most entries one event lists: so many ids always fit one leaf, however scattered they are.
-const PURGED_PER_EVENT: usize = 1_500;
+pub(in crate::archive) const PURGED_PER_EVENT: usize = 1_500;
 
 /// Why something goes, and what of it: entries with the same are in one event.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +34,7 @@ pub(in crate::archive) fn purge_facts(
     locks: &Locks,
     plan: &PurgePlan,
     reason: &str,
+    final_at: Option<Timestamp>,
 ) -> Result<Vec<Draft>> {
     let stale = |why: String| {
         Error::new(
@@ -98,6 +100,7 @@ pub(in crate::archive) fn purge_facts(
         waiting_skipped: plan.waiting_skipped,
         locked_skipped: plan.locked_skipped,
         reason: reason.to_owned(),
+        final_at,
     }))];
     for (why, going) in by_rule {
         for some in going.chunks(PURGED_PER_EVENT) {
@@ -112,6 +115,8 @@ pub(in crate::archive) fn purge_facts(
                 entries: EntryRanges::of(some.iter().map(|(id, _)| *id)),
                 count: some.len() as u64,
                 bytes_logical: bytes_of(some),
+                // A part of an entry that stays goes at once.
+                final_at: final_at.filter(|_| why.part == Part::Entry),
             })));
         }
     }

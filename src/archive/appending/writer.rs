@@ -10,11 +10,9 @@ use crate::archive::appending::clock_step::Stamped;
 use crate::archive::appending::decide::decide;
 use crate::archive::appending::personal::{Personal, Prepared};
 use crate::archive::appending::publisher::Publisher;
-use crate::archive::appending::purge_facts::purge_facts;
 use crate::archive::messages::{
-    Control, Draft, Job, NewlyArchived, Receipt, ReplyTo, Request, Retirement,
+    Control, Decision, Draft, Job, NewlyArchived, Receipt, ReplyTo, Request, Retirement,
 };
-use crate::archive::purging::locks::Locks;
 use crate::archive::state::backlog::Backlog;
 use crate::archive::state::health::Health;
 use crate::archive::state::inline_record::inline_record;
@@ -27,7 +25,6 @@ use crate::format::leaf;
 use crate::id::{BlobId, EntryId, EventSeq, StoreId};
 use crate::index::{Overlay, View};
 use crate::log::{Appender, FrameDraft, JournalPlace, LiveFrame, LogError, Spare, Staged};
-use crate::retention::PurgePlan;
 use crate::time::Clock;
 use crate::{Error, ErrorKind, Result};
 
@@ -136,8 +133,8 @@ impl Writer {
         while let Some(request) = next.take() {
             match request {
                 Request::Append(drafts, reply) => self.append(drafts, reply, &mut group),
-                Request::Purge(plan, reason, actor, reply) => {
-                    self.purge(&plan, &reason, actor.as_ref(), reply, &mut group);
+                Request::Decided(decision, actor, reply) => {
+                    self.decided(decision, actor.as_ref(), reply, &mut group);
                 }
                 Request::Rotate(least, reply) => {
                     let rotated = self
@@ -281,18 +278,19 @@ impl Writer {
                 return Ok(receipt);
             }
             let source = match &draft.body {
-                Body::Archived(fact) => Some((fact.stored_size, fact.duplicate)),
+                Body::Archived(fact) => Some((fact.stored_size, fact.duplicate, fact.facts_only)),
                 _ => None,
             };
             if let Body::Converted(fact) = &draft.body {
                 attempt = Some(fact.attempt);
             }
             let seq = self.stage(draft, group)?;
-            if let Some((stored_size, duplicate)) = source {
+            if let Some((stored_size, duplicate, facts_only)) = source {
                 archived = Some(NewlyArchived {
                     id: EntryId::from(seq),
                     stored_size,
                     duplicate,
+                    facts_only,
                 });
             }
             seqs.push(seq);
@@ -539,17 +537,15 @@ impl Writer {
         self.rotate(0)
     }
 
-    fn purge(
+    fn decided(
         &mut self,
-        plan: &PurgePlan,
-        reason: &str,
+        decision: Decision,
         actor: Option<&Arc<Actor>>,
         reply: ReplyTo,
         group: &mut Group,
     ) {
         let view = group.view(self.index());
-        let locks = Locks::at(&view, Some(self.parts.clock.now()));
-        let staged = purge_facts(&view, &locks, plan, reason).and_then(|mut facts| {
+        let staged = decision(&view).and_then(|mut facts| {
             drop(view);
             for fact in &mut facts {
                 fact.actor = actor.cloned();

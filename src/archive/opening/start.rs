@@ -68,13 +68,18 @@ pub(in crate::archive) fn start(
         backlog: Arc::clone(&store.backlog),
         for_journal: Arc::clone(&store.for_journal),
     };
+    let newest = newest_clocks(&store);
+    if let Some(newest) = &newest {
+        // Set once: the store is opened once.
+        let _ = store.newest_before.set(newest.time);
+    }
     let writer = Writer::new(
         parts,
         appender,
         for_writer_too.clone(),
         jobs.clone(),
         opened,
-        newest_clocks(&store),
+        newest,
     );
     let leader = Arc::new(Leader::new(Arc::clone(&store.health), writer));
     let link = WriterLink::new(controls, Arc::clone(&store.health));

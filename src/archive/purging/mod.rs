@@ -4,6 +4,8 @@ mod by_class;
 pub(super) mod clock_check;
 pub(super) mod explain;
 pub(super) mod footprint;
+pub(super) mod grace;
+pub(super) mod impact;
 pub(super) mod locks;
 pub(super) mod purge;
 pub(super) mod reclaim;

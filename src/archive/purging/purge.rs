@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use crate::archive::appending::purge_facts::logical_bytes;
+use crate::archive::appending::purge_facts::{logical_bytes, purge_facts};
 use crate::archive::files::event_line::decode;
 use crate::archive::handle::Archive;
-use crate::archive::messages::Request;
 use crate::archive::purging::footprint::{Needs, Sizes};
 use crate::archive::purging::locks::{Locks, keeps};
 use crate::archive::state::compact_outcome::CompactOutcome;
@@ -46,6 +45,9 @@ pub struct RecordedPurge {
     pub reason: String,
     /// The plan that was carried out.
     pub plan_id: String,
+    /// Until when the purge can be undone; `None` when it is final.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub final_at: Option<Timestamp>,
 }
 
 impl PurgeOutcome {
@@ -179,11 +181,16 @@ impl Archive {
     /// # }
     /// ```
     pub fn purge(&self, plan: &PurgePlan, reason: &str) -> Result<PurgeOutcome> {
-        self.carry_out(plan, reason)
+        self.carry_out(plan, reason, None)
             .inspect_err(|error| self.note_refusal(plan, reason, error))
     }
 
-    fn carry_out(&self, plan: &PurgePlan, reason: &str) -> Result<PurgeOutcome> {
+    pub(super) fn carry_out(
+        &self,
+        plan: &PurgePlan,
+        reason: &str,
+        final_at: Option<Timestamp>,
+    ) -> Result<PurgeOutcome> {
         if plan.items.is_empty() {
             return Err(Error::new(ErrorKind::Refused, "the plan takes nothing"));
         }
@@ -195,13 +202,14 @@ impl Archive {
         self.refuse_locked(plan)?;
         // What the purge takes was signed before it, and that it was taken after it.
         self.checkpoint_if_signed();
-        let carried_out = Arc::new(plan.clone());
-        let actor = self.actor().cloned();
-        self.wait(|reply| Request::Purge(carried_out, reason.to_owned(), actor, reply))?;
-        let reclaim = self.free_purged(None);
-        // Personal values go with their entries.
-        let reclaim = reclaim.and_then(|done| self.scrub_index().map(|()| done));
-        self.shrink_index_later();
+        let final_at = final_at.filter(|_| plan.count > 0);
+        self.record_purge(plan, reason, final_at)?;
+        // Parts of entries that stay go at once.
+        let reclaim = if final_at.is_none() || plan.parts > 0 {
+            self.free_gone()
+        } else {
+            Ok(CompactOutcome::default())
+        };
         self.checkpoint_if_signed();
         Ok(PurgeOutcome {
             recorded: RecordedPurge {
@@ -211,9 +219,34 @@ impl Archive {
                 newest_purged: plan.newest,
                 reason: reason.to_owned(),
                 plan_id: plan.plan_id.clone(),
+                final_at,
             },
             reclaim,
         })
+    }
+
+    /// Records a purge, and frees nothing.
+    pub(in crate::archive) fn record_purge(
+        &self,
+        plan: &PurgePlan,
+        reason: &str,
+        final_at: Option<Timestamp>,
+    ) -> Result<()> {
+        let (plan, reason) = (plan.clone(), reason.to_owned());
+        let clock = Arc::clone(&self.store().options.clock);
+        self.record_facts(move |view| {
+            let locks = Locks::at(view, Some(clock.now()));
+            purge_facts(view, &locks, &plan, &reason, final_at)
+        })?;
+        Ok(())
+    }
+
+    /// Frees the bytes of what is gone for good, by record. Personal values go with their entries.
+    pub(super) fn free_gone(&self) -> Result<CompactOutcome> {
+        let reclaim = self.free_purged(None);
+        let reclaim = reclaim.and_then(|done| self.scrub_index().map(|()| done));
+        self.shrink_index_later();
+        reclaim
     }
 
     /// Refuses a plan with an entry that a lock keeps. The writer looks again, by the same clock; but

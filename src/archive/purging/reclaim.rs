@@ -62,6 +62,7 @@ impl Archive {
     /// # }
     /// ```
     pub fn compact(&self, max_bytes: Option<u64>) -> Result<CompactOutcome> {
+        self.record_due_if_trusted()?;
         let freed = self.free_purged(max_bytes)?;
         let left = max_bytes.map(|max| max.saturating_sub(freed.bytes_freed));
         if left == Some(0) {
@@ -230,13 +231,28 @@ impl Archive {
         self.run_in_background(move |writer| compact(&store, writer, max_bytes, || true))
     }
 
+    /// Records that purges are final whose grace period is over. While the clock is in doubt, or
+    /// the disk too full to record it, they wait.
+    fn record_due_if_trusted(&self) -> Result<()> {
+        match self.record_due() {
+            Err(error) if !matches!(error.kind(), ErrorKind::Refused | ErrorKind::Full) => {
+                Err(error)
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// Finishes in the background what a purge left undone before the store was opened.
     ///
     /// A failure here is not reported: `stats` still shows the bytes, and the next purge or
     /// `compact` says why.
     pub(in crate::archive) fn end_purges(&self) -> Result<()> {
         let store = self.store();
-        if !self.is_writable() || !was_purged(&store.index.view()) {
+        if !self.is_writable() {
+            return Ok(());
+        }
+        self.record_due_if_trusted()?;
+        if !was_purged(&store.index.view()) {
             return Ok(());
         }
         let channels = self.channels()?;
@@ -348,9 +364,9 @@ mod tests {
 
     /// Records that everything goes, and is killed before anything is freed.
     fn record_only(archive: &Archive) {
-        let plan = Arc::new(plan_all(archive));
+        let plan = plan_all(archive);
         archive
-            .wait(|reply| Request::Purge(plan, "asked for".into(), None, reply))
+            .record_purge(&plan, "asked for", None)
             .expect("recorded");
     }
 

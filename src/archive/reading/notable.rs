@@ -66,6 +66,34 @@ fn erased(fact: &Erased) -> String {
     }
 }
 
+/// Says what an event does to a hold, or how a purge ended that could be undone.
+fn of_holds_and_ends(body: &Body) -> Option<String> {
+    Some(match body {
+        Body::HoldPlaced(fact) => format!("{}: {}", fact.name, fact.reason),
+        Body::HoldReleased(fact) => format!("{}: {}", fact.name, fact.reason),
+        Body::HoldReviewed(fact) => format!(
+            "{} stays until it is reviewed at {}: {}",
+            fact.name, fact.review, fact.reason
+        ),
+        Body::PurgeUndone(fact) => format!(
+            "{} of plan {:.12} are back: {}",
+            entries(fact.count),
+            fact.plan_id,
+            fact.reason
+        ),
+        Body::PurgeFinalized(fact) => format!(
+            "{} of plan {:.12}{}",
+            entries(fact.count),
+            fact.plan_id,
+            match &fact.reason {
+                Some(reason) => format!(", early: {reason}"),
+                None => String::new(),
+            }
+        ),
+        _ => return None,
+    })
+}
+
 fn summary(body: &Body) -> Option<String> {
     Some(match body {
         Body::PurgedEntries(fact) => format!(
@@ -82,8 +110,6 @@ fn summary(body: &Body) -> Option<String> {
         Body::PurgeRefused(fact) => {
             format!("{}, {}: {}", entries(fact.count), fact.refusal, fact.told)
         }
-        Body::HoldPlaced(fact) => format!("{}: {}", fact.name, fact.reason),
-        Body::HoldReleased(fact) => format!("{}: {}", fact.name, fact.reason),
         Body::RetentionLocked(fact) => format!(
             "{}: {} for {}, {}",
             fact.name,
@@ -147,6 +173,11 @@ fn summary(body: &Body) -> Option<String> {
             JobStop::Paused => format!("job {} was paused", fact.job),
             JobStop::Cancelled => format!("job {} was cancelled", fact.job),
         },
+        Body::HoldPlaced(_)
+        | Body::HoldReleased(_)
+        | Body::HoldReviewed(_)
+        | Body::PurgeUndone(_)
+        | Body::PurgeFinalized(_) => of_holds_and_ends(body)?,
         Body::Unknown(_) => "a type that this version does not know".to_owned(),
         Body::StoreCreated(_)
         | Body::StoreOpened(_)

@@ -48,6 +48,8 @@ pub struct FoundContent {
     pub submitted_at: Option<Timestamp>,
     /// When it was purged, alone or with its entry: since then there is only the record of the content.
     pub purged_at: Option<Timestamp>,
+    /// True when the content was hashed and never stored.
+    pub facts_only: bool,
 }
 
 impl Archive {
@@ -151,6 +153,7 @@ fn contents(entry: &Entry) -> Vec<FoundContent> {
         report_id: None,
         submitted_at: None,
         purged_at: entry.source_purge().map(|gone| gone.at).or(entry.purged_at),
+        facts_only: entry.facts_only,
     }];
     for attempt in &entry.attempts {
         let gone = entry.reports_purge(attempt.attempt).map(|gone| gone.at);
@@ -176,6 +179,7 @@ fn contents(entry: &Entry) -> Vec<FoundContent> {
             report_id: report.report_id.clone(),
             submitted_at: report.reported_at,
             purged_at: gone.or(entry.purged_at),
+            facts_only: false,
         }));
     }
     contents

@@ -86,6 +86,10 @@ pub struct Stats {
     pub newest: Option<Timestamp>,
     /// Entries that were purged.
     pub purged: u64,
+    /// How many of them can come back: their purge can be undone.
+    pub pending: u64,
+    /// Entries of which only facts are kept. Their sources are not in `sources_bytes`.
+    pub facts_only: u64,
     /// The entries by converter.
     pub converters: Vec<Group>,
     /// The entries by day of archiving, in UTC.
@@ -276,7 +280,10 @@ impl Snapshot {
         let unique_bytes = counters.unique_bytes;
         Ok(Stats {
             entries: live().map(|group| group.entries).sum(),
-            sources_bytes: live().map(|group| group.bytes).sum(),
+            sources_bytes: {
+                let all: u64 = live().map(|group| group.bytes).sum();
+                all.saturating_sub(counters.facts_bytes)
+            },
             unique_bytes,
             stored_bytes,
             log_bytes: sealed + self.store.log.journal_bytes()?,
@@ -297,6 +304,8 @@ impl Snapshot {
                 .filter(|group| group.purged)
                 .map(|group| group.entries)
                 .sum(),
+            pending: counters.pending_entries,
+            facts_only: counters.facts_entries,
             converters: grouped(live(), |group| group.converter.clone()),
             days: grouped(live(), |group| day(group.day)),
             statuses: grouped(live(), |group| group.status.name().to_owned()),

@@ -225,7 +225,7 @@ impl Archive {
         let is_selected = rule.as_ref().is_some_and(|(_, rule)| rule.is_some());
         reasons.extend(rule.map(|(rules, selects)| KeepReason::Policy { rules, selects }));
         let blocking = reasons.len();
-        for hold in self.holds()? {
+        for hold in self.hold_dates()? {
             if entry.holds.contains(&hold.name) {
                 reasons.push(KeepReason::Hold {
                     name: hold.name,

@@ -139,6 +139,7 @@ impl Archive {
     ) -> Result<(DestructionCertificate, Note)> {
         let signer = self.certifier()?;
         let purges = self.purges(plan)?;
+        self.refuse_undestroyed(&purges)?;
         let entries = self.purged_entries(&purges)?;
         let view = self.store().index.view();
         let all: Vec<BlobId> = entries.iter().flat_map(Going::blobs).collect();
@@ -174,8 +175,38 @@ impl Archive {
     /// Returns the contents of the entries that a purge took. `plan` is that of the newest purge if
     /// `None`.
     pub(in crate::archive) fn contents_purged_by(&self, plan: Option<&str>) -> Result<Vec<BlobId>> {
-        let entries = self.purged_entries(&self.purges(plan)?)?;
+        let purges = self.purges(plan)?;
+        self.refuse_undestroyed(&purges)?;
+        let entries = self.purged_entries(&purges)?;
         Ok(entries.iter().flat_map(Going::blobs).collect())
+    }
+
+    /// Refuses a purge that can be undone, or that was.
+    fn refuse_undestroyed(&self, purges: &[Event]) -> Result<()> {
+        let Some(Body::PurgedEntries(fact)) = purges.first().map(|event| &event.body) else {
+            return Ok(());
+        };
+        self.refuse_pending(&fact.plan_id)?;
+        let view = self.store().index.view();
+        for event in purges {
+            let Body::PurgedEntries(fact) = &event.body else {
+                continue;
+            };
+            for id in fact
+                .entries
+                .iter()
+                .take(usize::try_from(DESCRIBED_MAX).unwrap_or(usize::MAX))
+            {
+                if view
+                    .entry(id)?
+                    .is_some_and(|entry| entry.purged_at.is_none())
+                {
+                    let told = format!("the purge by plan {} was undone", fact.plan_id);
+                    return Err(Error::new(ErrorKind::Refused, told));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn certifier(&self) -> Result<Arc<dyn Signer>> {
@@ -294,7 +325,7 @@ struct Going {
 impl Going {
     fn has_source(&self) -> bool {
         let with_source = |part: &Part| matches!(part, Part::Entry | Part::Source);
-        self.parts.iter().any(with_source)
+        !self.entry.facts_only && self.parts.iter().any(with_source)
     }
 
     fn attempts(&self) -> impl Iterator<Item = &Attempt> {

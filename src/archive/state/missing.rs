@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::Result;
 use crate::archive::state::journal_blobs::JournalBlobs;
 use crate::archive::state::layers::LayeredIndex;
+use crate::archive::state::reclaimable::purged_since;
 use crate::id::{BlobId, EventSeq};
 use crate::index::View;
 
@@ -65,7 +66,7 @@ pub(in crate::archive) fn count_missing(
     let needed = view.needed_in_no_pack()?;
     let given_up = view.losses()?;
     // Content in the journal is needed, unless something was purged since it was recorded.
-    let all_are_needed = view.plans_stale_since() <= sealed;
+    let all_are_needed = purged_since(&view) <= sealed;
     if needed == in_journal.len() as u64 && given_up.is_empty() && all_are_needed {
         return Ok(0);
     }

@@ -56,7 +56,8 @@ pub(in crate::archive) fn was_purged(view: &View) -> bool {
 
 /// Returns the newest event after which content may be needed no more; 0 means none.
 pub(in crate::archive) fn purged_since(view: &View) -> EventSeq {
-    view.plans_stale_since().max(view.newest_erased())
+    let purged = view.plans_stale_since().max(view.newest_final_purge());
+    purged.max(view.newest_erased())
 }
 
 /// Returns the bytes of the journal's records that nothing needs any more; 0 when there are none.

@@ -23,6 +23,7 @@ use crate::blob::compression::Compressors;
 use crate::disk::Disk;
 use crate::id::{PackId, StoreId};
 use crate::log::LogFiles;
+use crate::time::Timestamp;
 
 /// The parts of an open store.
 pub(in crate::archive) struct Store {
@@ -55,6 +56,8 @@ pub(in crate::archive) struct Store {
     pub(in crate::archive) log_damage: Vec<String>,
     /// Damage of content, found by the opening.
     pub(in crate::archive) content_damage: OnceLock<ContentDamage>,
+    /// When the newest event was recorded that was there at the opening.
+    pub(in crate::archive) newest_before: OnceLock<Timestamp>,
     /// Held while a declaration of personal fields is made from the one before.
     pub(in crate::archive) declaring: Mutex<()>,
 }
@@ -123,6 +126,7 @@ impl Store {
             signing,
             jobs: Arc::default(),
             tree: Mutex::new(None),
+            newest_before: OnceLock::new(),
             log_damage,
             content_damage: OnceLock::new(),
             declaring: Mutex::default(),

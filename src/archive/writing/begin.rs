@@ -7,6 +7,7 @@ use crate::archive::handle::{Archive, Channels};
 use crate::archive::messages::Draft;
 use crate::archive::state::health::Health;
 use crate::archive::state::pins::Pin;
+use crate::archive::writing::facts_only::{Keep, facts_draft};
 use crate::archive::writing::head::{USUAL_BYTES, give_back, read_head};
 use crate::archive::writing::pending::{Pending, pending};
 use crate::archive::writing::put::{
@@ -49,6 +50,11 @@ impl Archive {
     pub fn begin_put(&self, new: NewEntry, mut content: impl Read) -> Result<Pending<Archived>> {
         check(&new)?;
         let channels = self.channels()?;
+        if new.keep == Keep::FactsOnly {
+            let permit = channels.in_flight.take(0);
+            let (blob, draft) = facts_draft(&new, content)?;
+            return self.begin(&new, blob, draft, None, permit);
+        }
         let stream_bytes = self.store().options.cuts().stream_bytes();
         let head = read_head(&new.source.path, &mut content, USUAL_BYTES, stream_bytes)?;
         if head.len() < stream_bytes {
@@ -98,6 +104,10 @@ impl Archive {
         content: &[u8],
         permit: Permit,
     ) -> Result<Pending<Archived>> {
+        if new.keep == Keep::FactsOnly {
+            let (blob, draft) = facts_draft(new, content)?;
+            return self.begin(new, blob, draft, None, permit);
+        }
         if content.len() < self.store().options.cuts().stream_bytes() {
             return self.begin_small(new, content, permit);
         }

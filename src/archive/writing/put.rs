@@ -2,7 +2,6 @@
 //! goes inline, large content through packs.
 
 use std::collections::HashSet;
-use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,8 +17,10 @@ use crate::archive::state::inline_record::inline_record;
 use crate::archive::state::layers::LayeredIndex;
 use crate::archive::state::pins::Pin;
 use crate::archive::state::store::Store;
+use crate::archive::writing::facts_only::{Keep, facts_draft};
 use crate::archive::writing::head::{USUAL_BYTES, give_back, read_head};
 use crate::archive::writing::key::Key;
+use crate::archive::writing::regular_file::{Unchanging, open_regular};
 use crate::blob::compression::Level;
 use crate::blob::digests::Digests;
 use crate::blob::pack_writer::PackSeries;
@@ -58,6 +59,8 @@ pub struct NewEntry {
     /// Compression level for sealing, 1 (quick) to 9 (smallest); `None` is 6. Content that bypasses
     /// the journal is compressed at this zstd level while the caller waits.
     pub compression_level: Option<u8>,
+    /// Whether the content is stored.
+    pub keep: Keep,
 }
 
 setters! { NewEntry {
@@ -86,6 +89,27 @@ impl NewEntry {
             converter: converter.into(),
             ..Self::default()
         }
+    }
+
+    /// Keeps only facts and hashes: the content is read to its end, and not stored.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let new = NewEntry::new("ICT").name("huge.bin").facts_only();
+    /// let archived = archive.put(new, &b"content"[..])?;
+    /// assert!(archived.facts_only);
+    /// assert!(archive.read(&archived.blob.blake3).is_err());
+    /// # archive.close()
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn facts_only(mut self) -> Self {
+        self.keep = Keep::FactsOnly;
+        self
     }
 
     /// Sets the file name.
@@ -132,6 +156,8 @@ pub struct Archived {
     pub duplicate: bool,
     /// True when the idempotency key was known and this is the earlier entry.
     pub existing: bool,
+    /// True when only facts are kept of it: its content is not in the store.
+    pub facts_only: bool,
 }
 
 impl Archive {
@@ -164,6 +190,11 @@ impl Archive {
     fn put_some(&self, new: NewEntry, mut content: impl Read, about: u64) -> Result<Archived> {
         check(&new)?;
         let store = self.writable()?;
+        if new.keep == Keep::FactsOnly {
+            let (blob, draft) = facts_draft(&new, content)?;
+            let receipt = self.append(vec![draft])?;
+            return receipt_of(&store.index, receipt, blob, &new.source.path);
+        }
         let stream_bytes = store.options.cuts().stream_bytes();
         let head = read_head(&new.source.path, &mut content, about, stream_bytes)?;
         let (blob, draft, _pin) = if head.len() < stream_bytes {
@@ -396,6 +427,7 @@ pub(super) fn receipt_of(
             stored_size: archived.stored_size,
             duplicate: archived.duplicate,
             existing: false,
+            facts_only: archived.facts_only,
         }),
         Receipt::Known(id) => known(index, id, blob),
         Receipt::ContentNeeded => Err(Error::new(
@@ -430,12 +462,13 @@ fn known(index: &LayeredIndex, id: EntryId, blob: BlobRef) -> Result<Archived> {
         id,
         blob,
         stored_size: entry.stored_size,
-        duplicate: true,
+        duplicate: !entry.facts_only,
         existing: true,
+        facts_only: entry.facts_only,
     })
 }
 
-fn fact(new: &NewEntry, blob: BlobRef, stored_size: u64) -> ArchivedFact {
+pub(super) fn fact(new: &NewEntry, blob: BlobRef, stored_size: u64) -> ArchivedFact {
     ArchivedFact {
         converter: new.converter.clone(),
         converter_version: new.converter_version.clone(),
@@ -448,6 +481,7 @@ fn fact(new: &NewEntry, blob: BlobRef, stored_size: u64) -> ArchivedFact {
         arguments: new.arguments.clone(),
         retention: new.retention,
         key: new.key.as_ref().map(|key| key.of(&blob)),
+        facts_only: false,
     }
 }
 
@@ -491,36 +525,6 @@ fn level(new: &NewEntry) -> Result<Level> {
     })
 }
 
-fn open_regular(path: &Path) -> Result<(File, Metadata)> {
-    let found = std::fs::metadata(path).map_err(|error| Error::io("read", path, error))?;
-    let kind = found.file_type();
-    if !kind.is_file() {
-        let what = if kind.is_dir() {
-            "a directory"
-        } else {
-            "neither a file nor a directory"
-        };
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            format!(
-                "{} is {what}; only regular files can be archived",
-                path.display()
-            ),
-        ));
-    }
-    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
-    let before = file
-        .metadata()
-        .map_err(|error| Error::io("read", path, error))?;
-    if !before.is_file() {
-        return Err(Error::new(
-            ErrorKind::Changed,
-            format!("{} was replaced while it was opened", path.display()),
-        ));
-    }
-    Ok((file, before))
-}
-
 /// Returns the bytes of a file name that is not UTF-8, in hexadecimal.
 #[cfg(unix)]
 pub(crate) fn raw_name(name: &std::ffi::OsStr) -> Option<String> {
@@ -540,36 +544,4 @@ pub(crate) fn raw_name(name: &std::ffi::OsStr) -> Option<String> {
             .map(|byte| format!("{byte:02x}"))
             .collect()
     })
-}
-
-/// A file that must not change until its end was read.
-struct Unchanging<'a> {
-    file: &'a File,
-    before: &'a Metadata,
-    read: u64,
-    changed: Option<&'static str>,
-}
-
-impl Read for Unchanging<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let read = (&mut &*self.file).read(out)?;
-        self.read += read as u64;
-        if read == 0 && !out.is_empty() {
-            // Checked before anything is recorded: the writer waits for the end of the content.
-            let after = self.file.metadata()?;
-            self.changed = if self.read < self.before.len() {
-                Some("shrank")
-            } else if self.read > self.before.len() || after.len() != self.before.len() {
-                Some("grew")
-            } else if after.modified().ok() != self.before.modified().ok() {
-                Some("changed")
-            } else {
-                None
-            };
-            if self.changed.is_some() {
-                return Err(io::Error::other("the file changed while it was read"));
-            }
-        }
-        Ok(read)
-    }
 }

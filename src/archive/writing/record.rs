@@ -1,6 +1,4 @@
-//! Records facts about entries: attempts, submissions, converters, holds, configuration.
-
-use serde::Serialize;
+//! Records facts about entries: attempts, submissions, converters, configuration.
 
 use crate::archive::appending::decide::living;
 use crate::archive::handle::Archive;
@@ -11,12 +9,10 @@ use crate::blob::compression::Level;
 use crate::blob::digests::Digests;
 use crate::entry::{Extent, Meta, Outcome, Retention, Unit};
 use crate::event::{
-    BlobRef, Body, BundleFile, ConfigChanged, Converted, ConverterRegistered, EntryRanges,
-    HoldPlaced, HoldReleased, Reported,
+    BlobRef, Body, BundleFile, ConfigChanged, Converted, ConverterRegistered, Reported,
 };
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
 use crate::setters::setters;
-use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
 /// The longest error text that is recorded, in bytes. The rest is cut off.
@@ -159,20 +155,6 @@ impl NewConverter {
             bundle: Vec::new(),
         }
     }
-}
-
-/// A hold that lies on entries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Hold {
-    /// Its name.
-    pub name: String,
-    /// Why it was placed.
-    pub reason: String,
-    /// When.
-    pub placed_at: Timestamp,
-    /// On how many entries it lies.
-    pub entries: u64,
 }
 
 impl Archive {
@@ -357,69 +339,6 @@ impl Archive {
     /// Returns the newest recorded value of a configuration item.
     pub fn recorded_config(&self, what: &str) -> Result<Option<String>> {
         Ok(self.store().index.view().config(what)?)
-    }
-
-    /// Places a hold on entries: no rule purges them until the hold is released. Every entry must
-    /// exist and not be purged.
-    ///
-    /// ```
-    /// use annals::archive::{Archive, NewEntry};
-    ///
-    /// # fn main() -> annals::Result<()> {
-    /// # let dir = tempfile::tempdir().expect("a temporary folder");
-    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
-    /// let id = archive.put(NewEntry::new("ICT"), &b"content"[..])?.id;
-    /// archive.place_hold("recall 7", "asked for by the customer", vec![id])?;
-    /// assert_eq!(archive.holds()?[0].entries, 1);
-    /// archive.release_hold("recall 7", "it is over")?;
-    /// # archive.close()
-    /// # }
-    /// ```
-    pub fn place_hold(&self, name: &str, reason: &str, entries: Vec<EntryId>) -> Result<()> {
-        if name.trim().is_empty() || reason.trim().is_empty() {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                "a hold needs a name and a reason",
-            ));
-        }
-        if entries.is_empty() {
-            return Err(Error::new(ErrorKind::Invalid, "the hold names no entry"));
-        }
-        let view = self.store().index.view();
-        for id in &entries {
-            living(*id, &view)?;
-        }
-        drop(view);
-        self.append_fact(Draft::fact(Body::HoldPlaced(HoldPlaced {
-            name: name.to_owned(),
-            reason: reason.to_owned(),
-            entries: EntryRanges::of(entries),
-        })))?;
-        Ok(())
-    }
-
-    /// Releases a hold.
-    pub fn release_hold(&self, name: &str, reason: &str) -> Result<()> {
-        self.append_fact(Draft::fact(Body::HoldReleased(HoldReleased {
-            name: name.to_owned(),
-            reason: reason.to_owned(),
-        })))?;
-        Ok(())
-    }
-
-    /// Returns every hold that is in force.
-    pub fn holds(&self) -> Result<Vec<Hold>> {
-        let view = self.store().index.view();
-        let mut holds = Vec::new();
-        for (name, row) in view.holds() {
-            holds.push(Hold {
-                name,
-                reason: row.reason.clone(),
-                placed_at: row.placed_at,
-                entries: view.held_entries(&row)?,
-            });
-        }
-        Ok(holds)
     }
 }
 

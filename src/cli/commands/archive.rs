@@ -9,7 +9,7 @@ use std::{fs, thread};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Serialize;
 
-use crate::archive::{Archive, Archived, NewEntry};
+use crate::archive::{Archive, Archived, Keep, NewEntry};
 use crate::cli::arguments::{parse_pair, to_meta};
 use crate::cli::caller::{CallerEnv, Stdin};
 use crate::cli::render::{counted, escape, path_text, size};
@@ -76,6 +76,9 @@ pub(crate) struct Args {
     /// Compression, 1 (fast) to 9 (small)
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
     level: Option<u8>,
+    /// Keep only facts and hashes: the content is read and not stored
+    #[arg(long)]
+    facts_only: bool,
     /// How long to keep them: 90d, 10y, 90d1y or forever
     #[arg(long, default_value = "forever")]
     retention: Retention,
@@ -134,6 +137,11 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         retention: args.retention,
         key: None,
         compression_level: args.level,
+        keep: if args.facts_only {
+            Keep::FactsOnly
+        } else {
+            Keep::Content
+        },
     };
     let archive = context.open_to_record()?;
     let walk = Walk {
@@ -385,6 +393,7 @@ struct Report {
     tally: Tally,
     duplicates: u64,
     known: u64,
+    facts: u64,
     passed_over: u64,
     bytes: u64,
     /// Nobody reads the receipts any more, so none are printed. Archiving goes on.
@@ -400,6 +409,7 @@ impl Report {
                 self.tally.done += 1;
                 self.duplicates += u64::from(archived.duplicate && !archived.existing);
                 self.known += u64::from(archived.existing);
+                self.facts += u64::from(archived.facts_only);
                 self.bytes += archived.blob.size;
                 let what = match total {
                     0 => "files archived".to_owned(),
@@ -436,6 +446,9 @@ impl Report {
             let remark = match archived {
                 Archived { existing: true, .. } => "  known by its key",
                 Archived {
+                    facts_only: true, ..
+                } => "  facts only",
+                Archived {
                     duplicate: true, ..
                 } => "  duplicate",
                 _ => "",
@@ -465,6 +478,7 @@ impl Report {
         for (number, what) in [
             (self.duplicates, "duplicate content"),
             (self.known, "known by key"),
+            (self.facts, "with facts only, not stored"),
             (self.passed_over, "passed over"),
             (self.tally.failed, "failed"),
         ] {

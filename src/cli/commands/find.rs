@@ -201,6 +201,7 @@ fn print_contents(contents: &[FoundContent], context: &mut Context<'_>) -> Resul
     let row = |found: &FoundContent| {
         let there = match found.purged_at {
             Some(at) => Cell::new(format!("purged {}", zone.short(at))).style(Style::Dim),
+            None if found.facts_only => Cell::new("facts only").style(Style::Dim),
             None => Cell::new("kept"),
         };
         let submitted = match (&found.endpoint, found.submitted_at) {

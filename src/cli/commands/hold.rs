@@ -4,12 +4,15 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use crate::ErrorKind;
-use crate::archive::{Access, Hold, Snapshot};
+use crate::archive::{Access, Hold, HoldOn, NewHold, Snapshot};
 use crate::cli::content::no_entry;
-use crate::cli::entries::{Filters, Selected, selected_ids};
-use crate::cli::render::{Cell, Column, Table, count, counted, escape};
+use crate::cli::entries::{Filters, Selected, nothing_selected, refuse_unknown_converters};
+use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EntryId;
+use crate::query::Filter;
+use crate::time::Timestamp;
+use crate::{Error, Result};
 
 /// Keep entries from being purged, whatever the rules say
 #[derive(Debug, clap::Args)]
@@ -17,6 +20,8 @@ use crate::id::EntryId;
 Examples:
   annals hold add 4711 4712 --name recall-26-04 --reason 'field returns'
   annals hold add -c 'ICT CSV' --from 2026-03-01 --to 2026-04-01 --name audit --reason 'IATF audit'
+  annals hold add --serial SN1001 --future --name case-7 --reason 'claim' --review 2099-05-01
+  annals hold review case-7 --until 2099-11-01 --reason 'the claim is still open'
   annals hold release audit --reason 'audit closed'")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -26,13 +31,15 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     Add(Box<Add>),
+    Review(Review),
     Release(Release),
     List(List),
 }
 
 /// Put entries on hold
 ///
-/// Filters select the entries that are there now; later ones are not held.
+/// Filters select the entries that are there now; with --future, also those that match later: when
+/// they are archived, converted or corrected.
 #[derive(Debug, clap::Args)]
 struct Add {
     /// Entries by id; or use filters
@@ -44,8 +51,27 @@ struct Add {
     /// Why
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// When somebody is to look whether it is still needed; it never releases anything
+    #[arg(long, value_name = "DATE")]
+    review: Option<String>,
+    /// Also hold every entry that matches the filters later, until the hold is released
+    #[arg(long, conflicts_with = "ids")]
+    future: bool,
     #[command(flatten)]
     filters: Filters,
+}
+
+/// Record that a hold is still needed, and when to look again
+#[derive(Debug, clap::Args)]
+struct Review {
+    /// The hold
+    name: String,
+    /// When somebody is to look again
+    #[arg(long, value_name = "DATE")]
+    until: String,
+    /// Why it is still needed
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
 }
 
 /// Lift a hold from all its entries
@@ -67,6 +93,15 @@ struct Placed<'a> {
     name: &'a str,
     reason: &'a str,
     entries: u64,
+    review: Option<Timestamp>,
+    future: Option<Filter>,
+}
+
+#[derive(Serialize)]
+struct Reviewed<'a> {
+    reviewed: &'a str,
+    until: Timestamp,
+    reason: &'a str,
 }
 
 #[derive(Serialize)]
@@ -75,9 +110,17 @@ struct Released<'a> {
     reason: &'a str,
 }
 
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    hold: Hold,
+    overdue: bool,
+}
+
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     match args.action {
         Action::Add(args) => add(*args, context),
+        Action::Review(args) => review(&args, context),
         Action::Release(args) => release(&args, context),
         Action::List(List {}) => list(context),
     }
@@ -85,22 +128,40 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 
 fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let filter = args.filters.to_filter(context)?;
+    let review = args.review.as_deref().map(|text| context.when(text));
+    let review = review.transpose()?;
     let selected = Selected::of(args.ids, filter)?;
     let archive = context.open(Access::ReadWrite)?;
-    let selected = selected.in_store(&archive, context)?;
-    let ids = ids_of(selected, &archive.snapshot()?, context)?;
+    let on = held(selected, args.future, &archive.snapshot()?, context)?;
+    let mut new = NewHold::new(&args.name, &args.reason, on.clone());
+    new.review = review;
+    let entries = archive
+        .hold(new)
+        .map_err(|error| match (&on, error.kind()) {
+            (HoldOn::Matching(_), ErrorKind::NotFound) => nothing_selected(),
+            _ => error,
+        })?;
+    let closed = archive.close();
     let placed = Placed {
         name: &args.name,
         reason: &args.reason,
-        entries: ids.len() as u64,
+        entries,
+        review: review.map(|at| context.zone().exact(at)),
+        future: match on {
+            HoldOn::NowAndFuture(filter) => Some(filter),
+            _ => None,
+        },
     };
-    archive.place_hold(&args.name, &args.reason, ids)?;
-    let closed = archive.close();
     if context.json() {
         context.print_json(&placed)?;
     } else {
+        let later = if placed.future.is_some() {
+            ", and on what matches later"
+        } else {
+            ""
+        };
         context.print(format!(
-            "hold {} on {}\n",
+            "hold {} on {}{later}\n",
             escape(placed.name),
             counted(placed.entries, "entry", "entries")
         ))?;
@@ -109,26 +170,67 @@ fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Returns the ids of the selected entries.
+/// Returns what the hold lies on.
 ///
-/// Fails when one of them does not exist, so that no hold is placed on a part of them.
-fn ids_of(
+/// Fails when one of the entries does not exist, so that no hold is placed on a part of them.
+fn held(
     selected: Selected,
+    future: bool,
     snapshot: &Snapshot,
     context: &Context<'_>,
-) -> Result<Vec<EntryId>, Failure> {
+) -> Result<HoldOn> {
     match selected {
         Selected::Ids(mut ids) => {
             ids.sort_unstable();
             ids.dedup();
             for &id in &ids {
                 if snapshot.entry(id)?.is_none() {
-                    return Err(no_entry(id).into());
+                    return Err(no_entry(id));
                 }
             }
-            Ok(ids)
+            Ok(HoldOn::Entries(ids))
         }
-        Selected::Filter(filter) => Ok(selected_ids(*filter, snapshot, context)?),
+        Selected::Filter(filter) => {
+            refuse_unknown_converters(&filter, snapshot, context.configuration().ok().as_ref())?;
+            Ok(if future {
+                HoldOn::NowAndFuture(*filter)
+            } else {
+                HoldOn::Matching(*filter)
+            })
+        }
+    }
+}
+
+fn review(args: &Review, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let until = context.when(&args.until)?;
+    let archive = context.open(Access::ReadWrite)?;
+    archive
+        .review_hold(&args.name, until, &args.reason)
+        .map_err(with_list)?;
+    let closed = archive.close();
+    let until = context.zone().exact(until);
+    if context.json() {
+        context.print_json(&Reviewed {
+            reviewed: &args.name,
+            until,
+            reason: &args.reason,
+        })?;
+    } else {
+        context.print(format!(
+            "hold {} stays; it is to be reviewed again {}\n",
+            escape(&args.name),
+            context.zone().short(until)
+        ))?;
+    }
+    closed?;
+    Ok(Exit::Done)
+}
+
+/// Adds where the names of holds are listed to an error about a name that is not there.
+fn with_list(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => error.hint("`annals hold list` lists the holds"),
+        _ => error,
     }
 }
 
@@ -136,10 +238,7 @@ fn release(args: &Release, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadWrite)?;
     archive
         .release_hold(&args.name, &args.reason)
-        .map_err(|error| match error.kind() {
-            ErrorKind::NotFound => error.hint("`annals hold list` lists the holds"),
-            _ => error,
-        })?;
+        .map_err(with_list)?;
     let closed = archive.close();
     if context.json() {
         context.print_json(&Released {
@@ -159,26 +258,37 @@ fn list(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let zone = context.zone();
     if context.json() {
         for hold in holds {
-            context.print_json(&Hold {
+            let overdue = hold.is_overdue(context.now());
+            let hold = Hold {
                 placed_at: zone.exact(hold.placed_at),
+                review: hold.review.map(|at| zone.exact(at)),
                 ..hold
-            })?;
+            };
+            context.print_json(&Listed { hold, overdue })?;
         }
         return Ok(Exit::Done);
     }
     let columns = [
         Column::left("NAME"),
         Column::right("ENTRIES"),
-        Column::left("PLACED"),
+        Column::right("BYTES"),
+        Column::left("SINCE"),
+        Column::clipped("BY"),
+        Column::left("REVIEW"),
         Column::clipped("REASON"),
     ];
+    let now = context.now();
     let rows: Vec<_> = holds
         .iter()
         .map(|hold| {
+            let more = if hold.future.is_some() { "+" } else { "" };
             vec![
                 Cell::new(&hold.name),
-                Cell::new(count(hold.entries)),
-                Cell::new(zone.short(hold.placed_at)),
+                Cell::new(format!("{}{more}", count(hold.entries))),
+                Cell::new(size(hold.bytes)),
+                Cell::new(zone.day(hold.placed_at)),
+                Cell::maybe(hold.placed_by.as_deref()),
+                Cell::maybe(hold.review.map(|at| zone.day(at))),
                 Cell::new(&hold.reason),
             ]
         })
@@ -187,6 +297,16 @@ fn list(context: &mut Context<'_>) -> Result<Exit, Failure> {
     context.print(page)?;
     if holds.is_empty() {
         context.note("no holds");
+    }
+    if holds.iter().any(|hold| hold.future.is_some()) {
+        context.note("+ is on what matches later, too");
+    }
+    for hold in holds.iter().filter(|hold| hold.is_overdue(now)) {
+        context.note(format!(
+            "hold {} was to be reviewed {}: 'annals hold review' or 'annals hold release'",
+            escape(&hold.name),
+            hold.review.map(|at| zone.day(at)).unwrap_or_default()
+        ));
     }
     Ok(Exit::Done)
 }

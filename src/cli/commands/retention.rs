@@ -1,14 +1,16 @@
 //! `annals retention`: shows what the rules would purge, and purges it.
 
-use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Subcommand;
 
+use super::plan_file::{read_plan, unfreed, write_plan};
 use super::prove::{there_already, write_new};
 use super::retention_explain as explain;
+use super::retention_impact::{Previewed, breakdowns, share};
 use super::retention_lock as lock;
+use super::{pending, retention_what_if};
 use crate::archive::{Access, Archive, CompactOutcome, PurgeOutcome, RecordedPurge, Snapshot};
 use crate::cli::arguments::{parse_age, parse_size};
 use crate::cli::entries::refuse_unknown_converters;
@@ -24,6 +26,8 @@ use crate::{Error, ErrorKind};
 
 /// Most rows that are looked up and printed at a time.
 const PAGE: usize = 1_000;
+/// Most entries that a preview lists without being asked.
+const LISTED: usize = 10;
 
 /// See what the rules would purge, and purge it
 #[derive(Debug, clap::Args)]
@@ -52,6 +56,10 @@ enum Action {
     Locks(lock::List),
     Unlock(lock::Unlock),
     Certificate(Certificate),
+    WhatIf(retention_what_if::Args),
+    Pending(pending::List),
+    Undo(pending::Undo),
+    Finalize(pending::Finalize),
 }
 
 /// Sign what became of the contents that a purge took: a certificate of destruction
@@ -78,6 +86,9 @@ struct Preview {
     /// Why; kept in the plan
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// List every entry that goes, however many they are
+    #[arg(long)]
+    list: bool,
 }
 
 /// Purge what the rules, or a plan made before, select
@@ -94,6 +105,9 @@ struct Apply {
     /// Why; recorded for good [default: that of the plan, or manual]
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// How long the purge can be undone, such as 7d; its bytes are freed after that
+    #[arg(long, value_name = "AGE", conflicts_with = "certificate")]
+    grace: Option<String>,
     /// Also free all bytes of the purged contents, and write a signed certificate of destruction to
     /// this new file
     #[arg(long, value_name = "FILE")]
@@ -212,6 +226,10 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         Action::Locks(lock::List {}) => lock::list(context),
         Action::Unlock(args) => lock::remove(&args, context),
         Action::Certificate(args) => certificate(&args, context),
+        Action::WhatIf(args) => retention_what_if::run(&args, context),
+        Action::Pending(_) => pending::list(context),
+        Action::Undo(args) => pending::undo(&args, context),
+        Action::Finalize(args) => pending::finalize(&args, context),
     }
 }
 
@@ -230,10 +248,29 @@ fn preview(args: &Preview, context: &mut Context<'_>) -> Result<Exit, Failure> {
         write_plan(&plan, file)
             .map_err(|error| Failure::plain(Error::io("write the plan to", file, error)))?;
     }
+    let impact = archive.impact(&plan)?;
     if context.json() {
-        context.print_json(&plan)?;
+        context.print_json(&Previewed {
+            plan: &plan,
+            impact: &impact,
+        })?;
     } else {
-        print_plan(&plan, &archive.snapshot()?, context)?;
+        let few = plan.items.len() <= LISTED;
+        if !plan.items.is_empty() && !few {
+            let tables = breakdowns(&impact, context.canvas());
+            context.print(format!("{tables}\n"))?;
+        }
+        if few || args.list {
+            print_plan(&plan, &archive.snapshot()?, context)?;
+        }
+        let zone = context.zone();
+        context.print(format!("{}\n", summary(&plan, &zone)))?;
+        if !plan.items.is_empty() {
+            context.note(format_args!("that is {}", share(&impact)));
+        }
+        if !few && !args.list {
+            context.note("--list shows each entry");
+        }
         if let Some(file) = &args.plan {
             context.note(format_args!(
                 "to carry it out: annals retention apply --plan {}",
@@ -253,6 +290,11 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
         note_empty_policy(args, &error, context);
         return Err(error.into());
     }
+    let grace = args.grace.as_deref();
+    let grace = grace
+        .map(|text| parse_age(text, context.now()))
+        .transpose()?;
+    let grace = grace.map(|micros| Duration::from_micros(micros.unsigned_abs()));
     let archive = context.open(Access::ReadWrite)?;
     let certificate = args.certificate.as_deref().map(|file| context.path(file));
     if let Some(file) = &certificate {
@@ -278,15 +320,19 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
     } else {
         context.meter.clear();
         let question = format!(
-            "purge {}, {} of sources and reports, {}?",
+            "purge {}, {} of sources and reports, {}; that is {}?",
             things(&plan),
             size(plan.bytes_logical),
-            on_disk(&plan)
+            on_disk(&plan),
+            share(&archive.impact(&plan)?)
         );
         context.confirm(&question).inspect_err(|error| {
             note_refusal(&archive, Some(&plan), Refusal::NotConfirmed, error, args);
         })?;
-        archive.purge(&plan, reason)?
+        match grace {
+            Some(grace) => archive.purge_with_grace(&plan, reason, grace)?,
+            None => archive.purge(&plan, reason)?,
+        }
     };
     let certified = match &certificate {
         Some(file) if !plan.items.is_empty() => certify(&archive, Some(&plan.plan_id), Some(file)),
@@ -301,6 +347,7 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
         let recorded = RecordedPurge {
             oldest_purged: exact(outcome.recorded.oldest_purged),
             newest_purged: exact(outcome.recorded.newest_purged),
+            final_at: exact(outcome.recorded.final_at),
             ..outcome.recorded
         };
         outcome = PurgeOutcome {
@@ -310,6 +357,11 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
         context.print_json(&outcome)?;
     } else {
         let freed = match &outcome.reclaim {
+            Ok(_) if let Some(until) = outcome.recorded.final_at => {
+                let until = context.zone().short(until);
+                let plan = &plan.plan_id;
+                format!("can be undone until {until}: annals retention undo {plan} --reason TEXT")
+            }
             Ok(done) => format!("{} freed", size(done.bytes_freed)),
             Err(_) => "and their bytes are still to be freed".to_owned(),
         };
@@ -425,24 +477,6 @@ fn note_empty_policy(args: &Apply, error: &Error, context: &Context<'_>) {
     }
 }
 
-/// Returns the error for purged bytes that were not freed, with the command that frees them.
-fn unfreed(error: &Error) -> Error {
-    Error::new(
-        error.kind(),
-        format!(
-            "the purge is on record, but its bytes are not freed yet: {}",
-            error.message()
-        ),
-    )
-    .hint(match error.kind() {
-        ErrorKind::Full => {
-            "free some space, then run `annals compact`; the next purge does it, too"
-        }
-        ErrorKind::Damaged => "see `annals verify`; once that is mended, run `annals compact`",
-        _ => "run `annals compact`; the next purge does it, too",
-    })
-}
-
 /// Returns the outcome of a purge without entries, which is a success.
 fn nothing_purged(plan: &PurgePlan, reason: &str) -> PurgeOutcome {
     PurgeOutcome {
@@ -453,30 +487,10 @@ fn nothing_purged(plan: &PurgePlan, reason: &str) -> PurgeOutcome {
             newest_purged: None,
             reason: reason.to_owned(),
             plan_id: plan.plan_id.clone(),
+            final_at: None,
         },
         reclaim: Ok(CompactOutcome::default()),
     }
-}
-
-fn write_plan(plan: &PurgePlan, file: &Path) -> std::io::Result<()> {
-    let mut text = serde_json::to_string_pretty(plan)?;
-    text.push('\n');
-    let mut out = File::create(file)?;
-    out.write_all(text.as_bytes())?;
-    out.sync_all()
-}
-
-fn read_plan(file: &Path) -> Result<PurgePlan, Failure> {
-    let text = fs::read_to_string(file)
-        .map_err(|error| Failure::plain(Error::io("read the plan in", file, error)))?;
-    let plan = serde_json::from_str(&text).map_err(|error| {
-        Error::new(
-            ErrorKind::Invalid,
-            format!("{} is not a plan: {error}", file.display()),
-        )
-        .hint("make one with `annals retention preview ... --plan FILE`")
-    })?;
-    Ok(plan)
 }
 
 fn print_plan(
@@ -512,7 +526,7 @@ fn print_plan(
         let rows = items.iter().map(row).collect::<Result<Vec<_>, _>>()?;
         context.print(table.page(&rows))?;
     }
-    context.print(format!("{}\n", summary(plan, &zone)))
+    Ok(())
 }
 
 /// Describes the rule of an item, with the class that it belongs to.
@@ -587,6 +601,8 @@ fn kept(plan: &PurgePlan) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::cli::arguments::Globals;
     use crate::cli::caller::CallerEnv;

@@ -282,6 +282,13 @@ impl<'a> Life<'a> {
                     purged.rule, purged.plan_id, purged.reason
                 ))
             }
+            Body::PurgeUndone(undone) if undone.entries.contains(self.id) => Some(format!(
+                "the purge by plan {} was undone: {}",
+                undone.plan_id, undone.reason
+            )),
+            Body::PurgeFinalized(ended) if ended.entries.contains(self.id) => {
+                Some(format!("the purge by plan {} is final", ended.plan_id))
+            }
             Body::Erased(erased) if erased.entries.contains(self.id) => {
                 Some(format!("erased {}: {}", erased.field, erased.reason))
             }
@@ -394,6 +401,12 @@ fn known(entry: &Entry, zone: &Zone) -> Vec<(&'static str, String)> {
     if let Some(purged_at) = entry.purged_at {
         let rule = entry.purged_by.as_deref().unwrap_or("-");
         known.push(("purged", format!("{}, by: {rule}", zone.long(purged_at))));
+    }
+    if let Some(until) = entry.final_at {
+        known.push(("can be undone", format!("until {}", zone.long(until))));
+    }
+    if entry.facts_only {
+        known.push(("content", "not stored: facts only".to_owned()));
     }
     known.push(("blake3", entry.blake3.to_string()));
     known.push(("sha256", entry.sha256.to_string()));

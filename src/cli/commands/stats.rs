@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::archive::{Access, Group, MakerGroup, Snapshot, Stats};
 use crate::cli::entries::{current_identities, outdated_words};
-use crate::cli::render::{Canvas, Cell, Column, Table, count, facts, path_text, size};
+use crate::cli::render::{Canvas, Cell, Column, Table, count, counted, facts, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
 use crate::cli::zone::Zone;
@@ -99,6 +99,8 @@ impl Doubts {
 struct StatsObject<'a> {
     entries: u64,
     purged: u64,
+    pending: u64,
+    facts_only: u64,
     sources_bytes: u64,
     unique_bytes: u64,
     stored_bytes: u64,
@@ -123,6 +125,8 @@ impl<'a> StatsObject<'a> {
         Self {
             entries: stats.entries,
             purged: stats.purged,
+            pending: stats.pending,
+            facts_only: stats.facts_only,
             sources_bytes: stats.sources_bytes,
             unique_bytes: stats.unique_bytes,
             stored_bytes: stats.stored_bytes,
@@ -182,6 +186,17 @@ fn totals(stats: &Stats, doubts: &Doubts, zone: &Zone, canvas: Canvas) -> String
         let quick = size(stats.quickly_packed_bytes);
         let hint = "get smaller when the host is idle, or by annals compact";
         known.push(("quick packs", format!("{quick} {hint}")));
+    }
+    if stats.pending > 0 {
+        let hint = "of the purged can be undone: annals retention pending";
+        known.push(("pending", format!("{} {hint}", count(stats.pending))));
+    }
+    if stats.facts_only > 0 {
+        let entries = counted(stats.facts_only, "entry", "entries");
+        known.push((
+            "facts only",
+            format!("{entries}; the sources are not stored"),
+        ));
     }
     if let (Some(oldest), Some(newest)) = (stats.oldest, stats.newest) {
         known.push(("oldest", zone.long(oldest)));
@@ -252,6 +267,8 @@ mod tests {
             oldest: Some("2026-03-01T08:30:00+01:00".parse().expect("valid")),
             newest: None,
             purged: 3,
+            pending: 0,
+            facts_only: 0,
             converters: vec![group.clone()],
             days: vec![group.clone()],
             statuses: vec![group],

@@ -10,9 +10,10 @@ use crate::{Error, ErrorKind, Result};
 
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Opens the source of `entry`, unless it was purged.
+/// Opens the source of `entry`, unless it is not there.
 pub(crate) fn open_source(archive: &Archive, entry: &Entry, zone: &Zone) -> Result<BlobReader> {
     refuse_purged(entry, zone)?;
+    refuse_facts_only(entry)?;
     if let Some(gone) = entry.source_purge() {
         let left = entry.attempts_with_reports().count();
         let said = format!("the source of entry {}", entry.id);
@@ -42,21 +43,42 @@ fn part_purged(what: &str, gone: &PurgedPart, zone: &Zone) -> Error {
     Error::new(ErrorKind::NotFound, said)
 }
 
+/// Fails when only facts are kept of `entry`.
+fn refuse_facts_only(entry: &Entry) -> Result<()> {
+    if !entry.facts_only {
+        return Ok(());
+    }
+    let told = format!(
+        "entry {} has facts only: its {} bytes were hashed and not stored",
+        entry.id, entry.size
+    );
+    Err(Error::new(ErrorKind::NotFound, told).hint(format!(
+        "'annals find {}' looks for the same content in other entries",
+        entry.sha256
+    )))
+}
+
 /// Fails when `entry` was purged, and says when and by which rule.
 pub(crate) fn refuse_purged(entry: &Entry, zone: &Zone) -> Result<()> {
     let Some(purged_at) = entry.purged_at else {
         return Ok(());
     };
     let rule = entry.purged_by.as_deref().unwrap_or("a rule not recorded");
-    Err(Error::new(
+    let error = Error::new(
         ErrorKind::NotFound,
         format!(
             "the bytes of entry {} were purged on {} by: {rule}",
             entry.id,
             zone.long(purged_at)
         ),
-    )
-    .hint("its facts are kept: see `annals show`"))
+    );
+    Err(match entry.final_at {
+        None => error.hint("its facts are kept: see `annals show`"),
+        Some(until) => error.hint(format!(
+            "that can be undone until {}: see `annals retention pending`",
+            zone.long(until)
+        )),
+    })
 }
 
 /// Passes the content to `sink` chunk by chunk. Each chunk was verified before.

@@ -78,6 +78,7 @@ fn of_host(notice: &Notice<'_>) {
     of_file(notice);
     of_submission(notice);
     of_plant(notice);
+    of_retention(notice);
 }
 
 /// Writes the line of a notice about one file.
@@ -151,6 +152,18 @@ fn of_file(notice: &Notice<'_>) {
                 "not archived"
             );
         }
+        Notice::FactsOnly {
+            path,
+            entry,
+            bytes,
+            stays,
+        } => warn!(
+            path = path_text(path),
+            entry = entry.0,
+            bytes,
+            stays,
+            "too large to be archived: only facts and hashes are kept"
+        ),
         _ => {}
     }
 }
@@ -189,11 +202,9 @@ fn of_submission(notice: &Notice<'_>) {
     }
 }
 
-/// Writes the line of a notice about disks, folders, converters or the host itself.
-fn of_plant(notice: &Notice<'_>) {
+/// Writes the line of a notice about purges and holds.
+fn of_retention(notice: &Notice<'_>) {
     match notice {
-        Notice::DiskLow { error } => error!(error = error.to_string(), "disk low"),
-        Notice::DiskEnough { free } => info!(free, "disk has room again"),
         Notice::Purged {
             converter,
             outcome,
@@ -209,9 +220,34 @@ fn of_plant(notice: &Notice<'_>) {
             waiting,
             "purged"
         ),
+        Notice::PurgeWaits { converter, waiting } => warn!(
+            converter,
+            entries = waiting.entries,
+            bytes = waiting.bytes_freed,
+            why = waiting.why,
+            "a purge waits"
+        ),
+        Notice::PurgesFinal {
+            entries,
+            bytes_freed,
+        } => info!(entries, bytes_freed, "purges are final"),
+        Notice::HoldsNeedLook { what } => {
+            for hold in *what {
+                warn!(hold, "a hold needs a look");
+            }
+        }
         Notice::PurgeFailed { converter, error } => {
             error!(converter, error = error.to_string(), "not purged");
         }
+        _ => {}
+    }
+}
+
+/// Writes the line of a notice about disks, folders, converters or the host itself.
+fn of_plant(notice: &Notice<'_>) {
+    match notice {
+        Notice::DiskLow { error } => error!(error = error.to_string(), "disk low"),
+        Notice::DiskEnough { free } => info!(free, "disk has room again"),
         Notice::JobResumed { job, entries } => {
             info!(
                 job = job.0,

@@ -289,6 +289,7 @@ pub(crate) fn status_cell(entry: &Entry) -> Cell {
     if entry.purged_at.is_some() {
         return Cell::new("purged").style(Style::Dim);
     }
+    let facts = if entry.facts_only { ", facts only" } else { "" };
     let held = if entry.holds.is_empty() { "" } else { ", held" };
     let made = entry
         .attempts
@@ -306,7 +307,7 @@ pub(crate) fn status_cell(entry: &Entry) -> Cell {
         (true, status) => (", suspicious", status_style(status)),
         (false, status) => ("", status_style(status)),
     };
-    Cell::new(format!("{}{suspicious}{held}{part}", entry.status)).style(style)
+    Cell::new(format!("{}{suspicious}{facts}{held}{part}", entry.status)).style(style)
 }
 
 pub(crate) const fn status_style(status: Status) -> Style {

@@ -87,6 +87,9 @@ pub(super) fn without_source(entry: &Entry) -> Option<String> {
     if entry.has_source() {
         return None;
     }
+    if entry.facts_only && entry.purged_at.is_none() {
+        return Some("only facts are kept of the source: it was not stored".to_owned());
+    }
     let of_source = entry.source_purge().map(|gone| gone.by.as_str());
     let rule = of_source.or(entry.purged_by.as_deref());
     let rule = rule.unwrap_or("an unknown rule");

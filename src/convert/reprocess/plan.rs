@@ -104,9 +104,7 @@ pub fn plan(
     for &id in &selection.ids {
         let chosen = match snapshot.entry(id)? {
             None => Err(Unfit::Skip("there is no such entry".to_owned())),
-            Some(entry) if !entry.has_source() => {
-                Err(Unfit::Skip(without_source(&entry).unwrap_or_default()))
-            }
+            Some(entry) if let Some(why) = without_source(&entry) => Err(Unfit::Skip(why)),
             Some(entry) => work.converter_for(&entry).and_then(|choice| {
                 work.arguments_for(&entry, choice.name())?;
                 Ok((entry, choice))

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -228,13 +229,25 @@ pub(crate) fn run_over(
         return Err(Error::new(ErrorKind::Refused, reason));
     }
     let mut source = archive.read(&entry.blake3)?;
+    run_on(runner, session, entry, terms, &mut source, cancel)
+}
+
+/// Runs a converter over the content of an entry, wherever it comes from, and records nothing.
+pub(crate) fn run_on(
+    runner: &Runner,
+    session: &Arc<Session>,
+    entry: &Entry,
+    terms: Terms<'_>,
+    source: &mut dyn Read,
+    cancel: &Cancel,
+) -> Result<Option<Conversion>> {
     let request = Request {
         name: name_for(runner, &entry.source_name),
         modified: entry.source_modified.and_then(system_time),
         entry: Some(entry.id),
         arguments: terms.arguments,
     };
-    let conversion = runner.run_in(session, request, &mut source, cancel)?;
+    let conversion = runner.run_in(session, request, source, cancel)?;
     Ok(conversion.map(|mut conversion| {
         conversion.warnings.extend(terms.note.map(str::to_owned));
         conversion
@@ -252,6 +265,12 @@ fn name_for<'a>(runner: &Runner, name: &'a str) -> &'a str {
 
 /// Returns why an entry has no source any more; `None` when it has one.
 pub(crate) fn purged(entry: &Entry) -> Option<String> {
+    if entry.facts_only {
+        return Some(format!(
+            "entry {} has facts only: its source was not stored",
+            entry.id
+        ));
+    }
     let (at, rule) = match (entry.purged_at, entry.source_purge()) {
         (None, None) => return None,
         (_, Some(gone)) => (gone.at, gone.by.as_str()),

@@ -12,7 +12,7 @@ mod worker;
 
 pub(super) use attempt::milliseconds;
 pub use attempt::{AttemptSummary, convert_entry, convert_path};
-pub(crate) use attempt::{Terms, record, run_over};
+pub(crate) use attempt::{Terms, record, run_on, run_over};
 pub(super) use environment::missing;
 pub use environment::missing_program;
 pub(super) use identity::Identity;

@@ -145,6 +145,7 @@ impl Plant {
             arguments: Meta::new(),
             retention: Retention::days(90),
             key: None,
+            facts_only: false,
         })
     }
 
@@ -176,6 +177,8 @@ impl Plant {
             name: name.into(),
             reason: "field failure".into(),
             entries: EntryRanges::of(entries.iter().copied()),
+            review: None,
+            future: None,
         }));
     }
 
@@ -191,6 +194,7 @@ impl Plant {
             entries: EntryRanges::of(entries.iter().copied()),
             count: entries.len() as u64,
             bytes_logical: 11,
+            final_at: None,
         }));
     }
 

@@ -59,6 +59,7 @@ fn example() -> Event {
             arguments: Meta::new(),
             retention: Retention::days(90),
             key: None,
+            facts_only: false,
         }),
         sealed: Vec::new(),
     }

@@ -10,18 +10,20 @@ use crate::event::{
     CheckpointCadence, CheckpointSigned, CheckpointTimestamped, ClockReading, ClockStepped,
     Compacted, ConfigChanged, ContentsCount, ContinuedFrom, Converted, ConverterEnvironment,
     ConverterPromoted, ConverterRegistered, ConverterWaived, Corrected, Counts, EntryRanges,
-    Erased, Event, Exported, GateEvidence, Grounds, HoldPlaced, HoldReleased, JobError,
-    JobFinished, JobPriority, JobResumed, JobSelected, JobStarted, JobStop, JobStopped, JudgedBy,
-    KeyCreated, KeyLost, KeyRotated, LockMode, Lost, PartName, PersonalField, PrivacyDeclared,
-    PurgePlanned, PurgeRefused, PurgedEntries, Recovered, Repaired, RepairedFile, Reported,
-    RetentionLocked, RetentionUnlocked, Reviewed, Scope, Sealed, Source, StoreContinued,
-    StoreCreated, StoreOpened, SubmitIntended, SubmitRejected, Unknown, Verified, WaiverRevoked,
+    Erased, Event, Exported, GateEvidence, Grounds, HoldPlaced, HoldReleased, HoldReviewed,
+    JobError, JobFinished, JobPriority, JobResumed, JobSelected, JobStarted, JobStop, JobStopped,
+    JudgedBy, KeyCreated, KeyLost, KeyRotated, LockMode, Lost, PartName, PersonalField,
+    PrivacyDeclared, PurgeFinalized, PurgePlanned, PurgeRefused, PurgeUndone, PurgedEntries,
+    Recovered, Repaired, RepairedFile, Reported, RetentionLocked, RetentionUnlocked, Reviewed,
+    Scope, Sealed, Source, StoreContinued, StoreCreated, StoreOpened, SubmitIntended,
+    SubmitRejected, Unknown, Verified, WaiverRevoked,
 };
 use crate::format::disclosure;
 use crate::format::leaf::{LeafError, decode, encode};
 use crate::id::{
     AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256, StoreId,
 };
+use crate::query::Filter;
 use crate::time::Timestamp;
 
 /// Text as programs, file systems and servers may produce it, with control characters, quotes, and
@@ -273,9 +275,9 @@ fn of_an_entry() -> impl Strategy<Value = Body> {
     let archived = (
         (text(), of(text()), source, blob(), number()),
         (any::<bool>(), unit(), meta(), meta(), retention()),
-        of(text()),
+        (of(text()), any::<bool>()),
     )
-        .prop_map(|(of_source, of_store, key)| {
+        .prop_map(|(of_source, of_store, (key, facts_only))| {
             let (converter, converter_version, source, blob, stored_size) = of_source;
             let (duplicate, unit, meta, arguments, retention) = of_store;
             Body::Archived(Archived {
@@ -290,6 +292,7 @@ fn of_an_entry() -> impl Strategy<Value = Body> {
                 arguments,
                 retention,
                 key,
+                facts_only,
             })
         });
     let converted = (
@@ -427,13 +430,43 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
             runs_on,
         })
     });
-    let placed = (text(), text(), ranges()).prop_map(|(name, reason, entries)| {
-        Body::HoldPlaced(HoldPlaced {
+    let future = of(text().prop_map(|serial| Filter::default().serial(serial)));
+    let placed = (text(), text(), ranges(), of(time()), future).prop_map(
+        |(name, reason, entries, review, future)| {
+            Body::HoldPlaced(HoldPlaced {
+                name,
+                reason,
+                entries,
+                review,
+                future,
+            })
+        },
+    );
+    let hold_reviewed = (text(), text(), time()).prop_map(|(name, reason, review)| {
+        Body::HoldReviewed(HoldReviewed {
             name,
             reason,
-            entries,
+            review,
         })
     });
+    let undone =
+        (text(), text(), ranges(), number()).prop_map(|(plan_id, reason, entries, count)| {
+            Body::PurgeUndone(PurgeUndone {
+                plan_id,
+                reason,
+                entries,
+                count,
+            })
+        });
+    let finalized =
+        (text(), of(text()), ranges(), number()).prop_map(|(plan_id, reason, entries, count)| {
+            Body::PurgeFinalized(PurgeFinalized {
+                plan_id,
+                reason,
+                entries,
+                count,
+            })
+        });
     let released = (text(), text())
         .prop_map(|(name, reason)| Body::HoldReleased(HoldReleased { name, reason }));
     let mode = prop_oneof![Just(LockMode::Governance), Just(LockMode::Compliance)];
@@ -455,9 +488,9 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
     let planned = (
         (text(), seq(), time(), texts()),
         (number(), number(), number(), number(), text()),
-        (number(), number()),
+        (number(), number(), of(time())),
     )
-        .prop_map(|(what, counts, (parts, locked_skipped))| {
+        .prop_map(|(what, counts, (parts, locked_skipped, final_at))| {
             let (plan_id, at_seq, effective_now, rules) = what;
             let (count, bytes_logical, held_skipped, waiting_skipped, reason) = counts;
             Body::PurgePlanned(PurgePlanned {
@@ -472,6 +505,7 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
                 parts,
                 locked_skipped,
                 reason,
+                final_at,
             })
         });
     let part = prop_oneof![
@@ -480,16 +514,10 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
         Just(PartName::Superseded),
     ];
     let what = (of(text()), of(part), of(any::<u32>()), texts());
-    let purged = (text(), text(), what, text(), ranges(), number(), number()).prop_map(
-        |(
-            plan_id,
-            rule,
-            (class, part, through, bypassed),
-            reason,
-            entries,
-            count,
-            bytes_logical,
-        )| {
+    let counts = (number(), number(), of(time()));
+    let purged = (text(), text(), what, text(), ranges(), counts).prop_map(
+        |(plan_id, rule, (class, part, through, bypassed), reason, entries, counts)| {
+            let (count, bytes_logical, final_at) = counts;
             Body::PurgedEntries(PurgedEntries {
                 plan_id,
                 rule,
@@ -501,6 +529,7 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
                 entries,
                 count,
                 bytes_logical,
+                final_at,
             })
         },
     );
@@ -576,6 +605,9 @@ fn of_the_rest() -> impl Strategy<Value = Body> {
         of_a_promotion().boxed(),
         placed.boxed(),
         released.boxed(),
+        hold_reviewed.boxed(),
+        undone.boxed(),
+        finalized.boxed(),
         locked.boxed(),
         unlocked.boxed(),
         planned.boxed(),
@@ -832,6 +864,9 @@ fn is_made(body: &Body) -> bool {
         | Body::WaiverRevoked(_)
         | Body::HoldPlaced(_)
         | Body::HoldReleased(_)
+        | Body::HoldReviewed(_)
+        | Body::PurgeUndone(_)
+        | Body::PurgeFinalized(_)
         | Body::RetentionLocked(_)
         | Body::RetentionUnlocked(_)
         | Body::PurgePlanned(_)
@@ -1065,6 +1100,34 @@ fn the_forms_of_notes_and_audits_are_pinned() {
             r#"{"plan_id":"5f","rules":["older than 90d"],"count":4,"refusal":"hold","told":"plan 5f is stale","reason":"yearly"}"#,
         ),
         (
+            "annals.hold.placed.v1",
+            r#"{"name":"audit","reason":"IATF","entries":[[3,4]],"review":"2027-05-01T00:00:00.000000+00:00","future":{"serial":"SN1"}}"#,
+        ),
+        (
+            "annals.hold.placed.v1",
+            r#"{"name":"audit","reason":"IATF","entries":[[3,4]]}"#,
+        ),
+        (
+            "annals.hold.reviewed.v1",
+            r#"{"name":"audit","reason":"still open","review":"2027-11-01T00:00:00.000000+00:00"}"#,
+        ),
+        (
+            "annals.purged.v1",
+            r#"{"plan_id":"5f","rule":"expired","reason":"yearly","entries":[[3,4]],"count":2,"bytes_logical":80,"final_at":"2027-05-01T00:00:00.000000+00:00"}"#,
+        ),
+        (
+            "annals.purge.undone.v1",
+            r#"{"plan_id":"5f","reason":"needed","entries":[[3,4]],"count":2}"#,
+        ),
+        (
+            "annals.purge.finalized.v1",
+            r#"{"plan_id":"5f","entries":[[3,4]],"count":2}"#,
+        ),
+        (
+            "annals.purge.finalized.v1",
+            r#"{"plan_id":"5f","reason":"full disk","entries":[[3,4]],"count":2}"#,
+        ),
+        (
             "annals.purge.refused.v1",
             r#"{"count":0,"refusal":"empty_policy","told":"empty policy"}"#,
         ),
@@ -1116,6 +1179,7 @@ fn a_fact_that_would_not_read_back_is_no_line() {
             arguments: Meta::new(),
             retention: Retention::days(0),
             key: None,
+            facts_only: false,
         }),
         sealed: Vec::new(),
     };

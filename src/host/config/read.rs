@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::schema::{Inherited, KEYS, find, unknown_key, unknown_section};
 use super::scope::{Scope, Values, archive_settings};
-use super::settings::{Config, ConfigErrors, EvidenceSettings, LogFormat, Problem};
+use super::settings::{Config, ConfigErrors, EvidenceSettings, LogFormat, Problem, RetentionCare};
 use crate::event::PersonalField;
 use crate::{Error, ErrorKind, Result};
 
@@ -253,6 +253,13 @@ impl Reader<'_> {
             retention_every: Some(in_host.number("retention_every_h"))
                 .filter(|hours| *hours > 0.0)
                 .and_then(|hours| Duration::try_from_secs_f64(hours * 3600.0).ok()),
+            retention_care: RetentionCare {
+                grace: days(in_host.number("retention_grace_days")),
+                ask_above_percent: in_host.whole("retention_ask_above_percent"),
+                ask_after: Some(days(in_host.number("retention_ask_after_days")))
+                    .filter(|time| !time.is_zero()),
+                wait: days(in_host.number("retention_wait_h") / 24.0),
+            },
             log: match in_host.text("log").as_str() {
                 "json" => LogFormat::Json,
                 _ => LogFormat::Text,
@@ -304,4 +311,9 @@ impl Reader<'_> {
         }
         fields
     }
+}
+
+/// Returns a number of days that the schema has checked.
+fn days(days: f64) -> Duration {
+    Duration::try_from_secs_f64(days * 86_400.0).unwrap_or_default()
 }

@@ -229,5 +229,7 @@ pub(super) fn archive_settings(scope: &Scope<'_>) -> ArchiveSettings {
             .filter(|size| *size > 0),
         max_count: Some(scope.whole("max_archive_count")).filter(|count| *count > 0),
         compression_level: scope.whole("compression_level"),
+        facts_above: Some(scope.whole::<u64>("archive_max_mb") << 20).filter(|bytes| *bytes > 0),
+        delete_facts_only: scope.flag("delete_facts_only"),
     }
 }

@@ -45,6 +45,8 @@ pub struct Config {
     pub stop_within: Duration,
     /// Time between two purges by the retention rules; `None` is never.
     pub retention_every: Option<Duration>,
+    /// When the host's purges are final, and when they wait for a person.
+    pub retention_care: RetentionCare,
     /// The format of the host's log.
     pub log: LogFormat,
     /// Archive settings of converters that do not give their own.
@@ -57,6 +59,20 @@ pub struct Config {
     /// Settings that are valid but probably not intended.
     pub warnings: Vec<String>,
     pub(in crate::host) settings: Vec<Setting>,
+}
+
+/// When the host's purges are final, and when they wait for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct RetentionCare {
+    /// Time in which a purge can be undone; zero when it is final at once.
+    pub grace: Duration,
+    /// The share of a store's entries or bytes, in percent, above which a purge waits.
+    pub ask_above_percent: u8,
+    /// Time without an event before the start after which the first purges wait; `None` is never.
+    pub ask_after: Option<Duration>,
+    /// How long they wait.
+    pub wait: Duration,
 }
 
 /// How the log is signed.
@@ -181,6 +197,10 @@ pub struct ArchiveSettings {
     pub max_count: Option<u64>,
     /// Compression from 1 (fast) to 9 (small).
     pub compression_level: u8,
+    /// Bytes above which only facts and hashes of a source are kept; `None` is no limit.
+    pub facts_above: Option<u64>,
+    /// Whether a source of which only facts are kept may be removed.
+    pub delete_facts_only: bool,
 }
 
 /// What happens to a file that should be archived and cannot be.

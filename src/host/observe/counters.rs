@@ -234,6 +234,23 @@ impl Counters {
         counted.of(converter).purged += entries;
     }
 
+    /// Records what waits, what holds need, and how many purged entries can come back.
+    pub(in crate::host) fn retention_looked(&self, looked: RetentionStatus) {
+        let mut counted = self.lock();
+        let known = &mut counted.retention;
+        *known = RetentionStatus {
+            applied_at: known.applied_at,
+            purged: known.purged,
+            bytes_freed: known.bytes_freed,
+            error: known.error.take(),
+            ..looked
+        };
+    }
+
+    pub(in crate::host) fn finalized(&self, bytes_freed: u64) {
+        self.lock().retention.bytes_freed += bytes_freed;
+    }
+
     pub(in crate::host) fn retention_applied(&self, error: Option<String>) {
         let mut counted = self.lock();
         counted.retention.applied_at = Some(SystemClock.now());

@@ -337,6 +337,31 @@ fn rules_and_configuration(page: &mut Page, status: &HostStatus) {
         "1 when the rules could not be applied the last time.",
         u8::from(status.retention.error.is_some()),
     );
+    let retention = &status.retention;
+    page.one(
+        "annals_retention_waiting",
+        "gauge",
+        "Purges by rule that wait for a person.",
+        retention.waiting.len(),
+    );
+    page.one(
+        "annals_retention_pending_entries",
+        "gauge",
+        "Purged entries whose purge can be undone.",
+        retention.pending_entries,
+    );
+    page.one(
+        "annals_holds_overdue",
+        "gauge",
+        "Holds whose review is overdue.",
+        retention.holds_overdue,
+    );
+    page.one(
+        "annals_holds_over_limit",
+        "gauge",
+        "Limits on size or number that cannot be met because of holds.",
+        retention.limits_unmet,
+    );
     page.one(
         "annals_config_refused",
         "gauge",

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::status::WaitingPurge;
 use crate::Error;
 use crate::archive::PurgeOutcome;
 use crate::convert::{Conversion, GateReport, ReprocessResult};
@@ -155,6 +156,17 @@ pub enum Notice<'a> {
         /// True if the file waits until it can be archived; otherwise it is converted and kept.
         waits: bool,
     },
+    /// Only facts are kept of a file, because it is larger than what is archived.
+    FactsOnly {
+        /// The file.
+        path: &'a Path,
+        /// The entry of the file.
+        entry: EntryId,
+        /// Bytes of the file.
+        bytes: u64,
+        /// True if the file is not removed, whatever is to become of converted files.
+        stays: bool,
+    },
     /// A disk is nearly full: no files are taken.
     DiskLow {
         /// The disk, and how much space is missing.
@@ -175,6 +187,25 @@ pub enum Notice<'a> {
         held: u64,
         /// Number of entries that stay because their reports wait to be submitted.
         waiting: u64,
+    },
+    /// A purge by the rules of a converter waits for a person.
+    PurgeWaits {
+        /// The converter.
+        converter: &'a str,
+        /// What waits, and why.
+        waiting: &'a WaitingPurge,
+    },
+    /// Purges became final whose grace period is over.
+    PurgesFinal {
+        /// Number of entries.
+        entries: u64,
+        /// Bytes that were freed.
+        bytes_freed: u64,
+    },
+    /// Holds need a look: reviews are overdue, or limits cannot be met because of them.
+    HoldsNeedLook {
+        /// Each in a sentence.
+        what: &'a [String],
     },
     /// Entries of a converter could not be purged; that is tried again.
     PurgeFailed {

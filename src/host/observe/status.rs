@@ -226,6 +226,32 @@ pub struct RetentionStatus {
     pub bytes_freed: u64,
     /// Why the rules could not be applied the last time.
     pub error: Option<String>,
+    /// Purges that wait for a person.
+    pub waiting: Vec<WaitingPurge>,
+    /// What is to be done about holds, in sentences: overdue reviews, limits that cannot be met.
+    pub holds: Vec<String>,
+    /// Number of holds whose review is overdue.
+    pub holds_overdue: u64,
+    /// Number of limits that holds keep from being met.
+    pub limits_unmet: u64,
+    /// Number of purged entries that can come back.
+    pub pending_entries: u64,
+}
+
+/// A purge by rule that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct WaitingPurge {
+    /// The converter whose rules select the entries.
+    pub converter: String,
+    /// Number of entries.
+    pub entries: u64,
+    /// Bytes on disk that it would free.
+    pub bytes_freed: u64,
+    /// Why it waits, and what to do, in words.
+    pub why: String,
+    /// When it goes on by itself; `None` when it does not.
+    pub until: Option<Timestamp>,
 }
 
 /// The active configuration.

@@ -1,21 +1,21 @@
 //! Stage 1: archives a file under its key while it is read.
 use std::ffi::OsStr;
 use std::path::Path;
-use std::time::SystemTime;
 
 use super::converting::unready;
-use super::disposition::{Safety, Suspicion, case};
+use super::disposition::{FactsOnly, Safety, Suspicion, case};
 use super::files::{ArchivedFile, Cleanup, LOOK_AGAIN, StageResult, TakenFile};
 use super::history::{History, entry, history, is_failure, key};
 use super::waiting::QueuePosition;
 use super::worker::FileWorker;
-use crate::archive::{Archive, Archived, Key, NewEntry, raw_name};
+use crate::archive::{Archive, Archived, Keep, Key, NewEntry, raw_name};
 use crate::convert::Order;
 use crate::entry::{Attempt, Entry};
 use crate::host::config::settings::{ConverterConfig, Unarchivable};
 use crate::host::observe::notice::Notice;
 use crate::host::observe::stuck::StuckAt;
 use crate::host::panics::caught;
+use crate::host::sources::file_meta::FileMeta;
 use crate::host::sources::file_reading::FileReading;
 use crate::host::sources::fingerprint::Fingerprint;
 use crate::host::sources::source::Source;
@@ -109,6 +109,7 @@ impl FileWorker {
             }
         };
         let id = receipt.id;
+        let safety = safety(&receipt, config);
         if receipt.existing {
             let entry = entry(archive, id)?;
             match self.history(taken, &entry)? {
@@ -145,7 +146,7 @@ impl FileWorker {
                 }
             }
         }
-        Ok(StageResult::Next((seen, Safety::Archived, Some(id))))
+        Ok(StageResult::Next((seen, safety, Some(id))))
     }
 
     /// Reads a source; `None` when it changed meanwhile.
@@ -244,6 +245,14 @@ impl FileWorker {
             entry: receipt.id,
             existing: receipt.existing,
         });
+        if receipt.facts_only && !receipt.existing {
+            (self.hooks.notice)(&Notice::FactsOnly {
+                path,
+                entry: receipt.id,
+                bytes: receipt.blob.size,
+                stays: !config.archive.delete_facts_only,
+            });
+        }
         Ok((archive, receipt))
     }
 
@@ -288,7 +297,8 @@ fn put_source(
     key: &str,
 ) -> Result<Archived> {
     let name = source.archived_name();
-    let new = new_entry(config, source.path, &name, source.seen.meta.modified, key);
+    let meta = &source.seen.meta;
+    let new = new_entry(config, source.path, &name, meta, key);
     source
         .read(|content| archive.put(new, content))
         .map_err(|error| {
@@ -313,15 +323,25 @@ fn new_file(config: &ConverterConfig, path: &Path, reading: &FileReading<'_>) ->
     let (converter, source) = (config.converter.name.clone(), path.to_owned());
     let key = Key::from_digest(move |blob| key(&converter, &source, &meta, &blob.blake3));
     let name = path.file_name().unwrap_or_default();
-    new_entry(config, path, name, meta.modified, key)
+    new_entry(config, path, name, &meta, key)
+}
+
+/// Returns whether a source has a safe copy after it was archived.
+fn safety(receipt: &Archived, config: &ConverterConfig) -> Safety {
+    match (receipt.facts_only, config.archive.delete_facts_only) {
+        (false, _) => Safety::Archived,
+        (true, true) => Safety::FactsOnly(FactsOnly::MayGo),
+        (true, false) => Safety::FactsOnly(FactsOnly::Stays),
+    }
 }
 
 /// Describes a source: its converter's settings, its name, its folder, and its modification time.
+/// Of one that is too large to be archived, only facts are kept.
 fn new_entry(
     config: &ConverterConfig,
     path: &Path,
     name: &OsStr,
-    modified: SystemTime,
+    meta: &FileMeta,
     key: impl Into<Key>,
 ) -> NewEntry {
     let mut new = NewEntry {
@@ -331,13 +351,17 @@ fn new_entry(
         retention: config.archive.retention,
         key: Some(key.into()),
         compression_level: Some(config.archive.compression_level),
+        keep: match config.archive.facts_above {
+            Some(limit) if meta.size > limit => Keep::FactsOnly,
+            _ => Keep::Content,
+        },
         ..NewEntry::default()
     };
     let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     new.source.name = name.to_string_lossy().into_owned();
     new.source.name_hex = raw_name(name);
     new.source.path = full.to_string_lossy().into_owned();
-    new.source.set_modified(modified);
+    new.source.set_modified(meta.modified);
     new
 }
 

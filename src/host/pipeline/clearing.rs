@@ -88,9 +88,13 @@ impl FileWorker {
                         .map(|reader| Box::new(reader) as Box<dyn Read>)
                 };
                 match source.read_back(stored) {
-                    // The entry was purged meanwhile, so the file need not be kept for it.
+                    // The entry was purged meanwhile, or only facts are kept of it, as the
+                    // configuration says: the file need not be kept for it.
                     Err(error)
-                        if error.kind() == ErrorKind::NotFound && cleanup.is_purged(archive)? =>
+                        if error.kind() == ErrorKind::NotFound
+                            && (cleanup.is_purged(archive)?
+                                || config.archive.delete_facts_only
+                                    && cleanup.is_facts_only(archive)?) =>
                     {
                         source.remove()?;
                         return Ok(Disposed::Deleted);

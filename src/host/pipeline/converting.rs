@@ -90,8 +90,17 @@ impl FileWorker {
                 let archive = self.host.archive_of(config)?;
                 let entry = entry(archive, id)?;
                 let session = runner.session().map_err(|error| unready(config, error))?;
-                convert::run_over(archive, &runner, &session, &entry, terms(config), cancel)?
-                    .map(|conversion| (Some((Arc::clone(&runner), session)), conversion))
+                let terms = terms(config);
+                let ran = if entry.facts_only {
+                    // Its content is in the watch folder only.
+                    let source = taken.source(&ready.seen);
+                    source.read(|mut content| {
+                        convert::run_on(&runner, &session, &entry, terms, &mut content, cancel)
+                    })?
+                } else {
+                    convert::run_over(archive, &runner, &session, &entry, terms, cancel)?
+                };
+                ran.map(|conversion| (Some((Arc::clone(&runner), session)), conversion))
             }
             None => self
                 .convert_unarchived(ready, &runner)?

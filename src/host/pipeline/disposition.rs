@@ -14,6 +14,17 @@ pub(in crate::host) enum Safety {
     NotWanted,
     /// There is no copy, although the configuration requires one.
     ArchiveFailed,
+    /// Only facts are kept of it. It is never removed, unless the configuration says so.
+    FactsOnly(FactsOnly),
+}
+
+/// What the configuration says of sources of which only facts are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::host) enum FactsOnly {
+    /// They may be removed.
+    MayGo,
+    /// They stay, or are moved.
+    Stays,
 }
 
 /// Whether a success is suspicious, and what that means for its source.
@@ -108,14 +119,23 @@ impl Case {
                 aside
             }
             Outcome::Success | Outcome::Skipped => {
+                let may_go = self.safety != Safety::FactsOnly(FactsOnly::Stays);
+                let is_safe = match self.safety {
+                    Safety::Archived => true,
+                    Safety::FactsOnly(_) => may_go,
+                    Safety::NotWanted | Safety::ArchiveFailed => false,
+                };
                 let possible = |action: PostAction| match action {
-                    PostAction::Archive => self.safety == Safety::Archived,
+                    PostAction::Archive => is_safe,
                     PostAction::Move | PostAction::Zip => self.has_done_folder,
-                    PostAction::Delete | PostAction::Keep => true,
+                    PostAction::Delete => may_go,
+                    PostAction::Keep => true,
                 };
                 let action = self.requested.filter(|action| possible(*action));
                 match action.unwrap_or(self.configured) {
                     action if possible(action) => Disposition::Post(action),
+                    // What must not be removed is out of the way there.
+                    _ if !may_go && self.has_done_folder => Disposition::Post(PostAction::Move),
                     _ => Disposition::Stay,
                 }
             }
@@ -179,6 +199,57 @@ mod tests {
             (
                 case(Success, unwanted, Delete, Some(Zip), false),
                 Post(Delete),
+            ),
+            // A source of which only facts are kept is its only copy.
+            (
+                case(
+                    Success,
+                    Safety::FactsOnly(FactsOnly::Stays),
+                    Delete,
+                    None,
+                    false,
+                ),
+                Stay,
+            ),
+            (
+                case(
+                    Success,
+                    Safety::FactsOnly(FactsOnly::Stays),
+                    Archive,
+                    None,
+                    false,
+                ),
+                Post(Move),
+            ),
+            (
+                case(
+                    Success,
+                    Safety::FactsOnly(FactsOnly::Stays),
+                    Zip,
+                    Some(Delete),
+                    false,
+                ),
+                Post(Zip),
+            ),
+            (
+                case(
+                    Success,
+                    Safety::FactsOnly(FactsOnly::MayGo),
+                    Delete,
+                    None,
+                    false,
+                ),
+                Post(Delete),
+            ),
+            (
+                case(
+                    Success,
+                    Safety::FactsOnly(FactsOnly::MayGo),
+                    Archive,
+                    None,
+                    false,
+                ),
+                Post(Archive),
             ),
             // Failed sources are never deleted.
             (case(Failed, unwanted, Delete, Some(Delete), false), ToError),

@@ -146,6 +146,11 @@ impl Cleanup {
             .map_or(Ok(false), |id| Ok(entry(archive, id)?.purged_at.is_some()))
     }
 
+    pub(super) fn is_facts_only(&self, archive: &Archive) -> Result<bool> {
+        self.entry
+            .map_or(Ok(false), |id| Ok(entry(archive, id)?.facts_only))
+    }
+
     /// Returns the reports of the file in the archive.
     pub(in crate::host) fn reports(&self, archive: &Archive) -> Result<Vec<BlobId>> {
         let Some(id) = self.entry else {

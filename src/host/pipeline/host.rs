@@ -21,7 +21,7 @@ use crate::host::panics::lock;
 use crate::host::sources::scanners::{FolderScanners, ScanContext};
 use crate::host::sources::silent::Silent;
 use crate::id::ConverterId;
-use crate::time::{Clock, SystemClock};
+use crate::time::{Clock, SystemClock, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
 /// A converter host: its configuration, its queue, and what it remembers of files between scans.
@@ -35,6 +35,8 @@ pub struct Host {
     pub(in crate::host) gates: Gates,
     pub(in crate::host) scanners: FolderScanners,
     pub(in crate::host) purge_asked: PurgeRequest,
+    /// When retention was looked after for the first time.
+    pub(in crate::host) retention_begun: OnceLock<Timestamp>,
     /// Returns problems of the program around the host, for its health.
     pub(in crate::host) surroundings: OnceLock<Box<Surroundings>>,
     pub(in crate::host) active: Mutex<Arc<ActiveConfig>>,

@@ -46,6 +46,7 @@ impl Host {
             gates: Gates::default(),
             scanners: FolderScanners::default(),
             purge_asked: PurgeRequest::default(),
+            retention_begun: OnceLock::new(),
             surroundings: OnceLock::new(),
             reloading: Mutex::default(),
             memory: FileMemory::default(),

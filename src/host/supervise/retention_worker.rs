@@ -11,7 +11,10 @@ use crate::host::config::settings::{Config, ConverterConfig};
 use crate::host::observe::notice::{Hooks, Notice};
 use crate::host::pipeline::host::Host;
 use crate::retention::{AsOf, GovernanceLocks, Policy, Unsubmitted};
+use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
+
+use super::retention_care::{Looked, StoreAtStart};
 
 /// The delay before the first purge.
 ///
@@ -21,7 +24,7 @@ const FIRST_AFTER: Duration = Duration::from_secs(60);
 /// Maximum number of plans when holds or purges make earlier ones stale.
 const PLANS_MAX: u32 = 3;
 /// Stands for the converter where classes take entries of several ones.
-const BY_CLASS: &str = "all converters";
+pub(super) const BY_CLASS: &str = "all converters";
 
 impl ConverterConfig {
     /// Returns the rules by which a host purges entries of this converter.
@@ -82,7 +85,9 @@ impl Host {
     /// Purges once what the rules of each converter allow.
     pub fn apply_retention(&self, hooks: &Hooks) {
         let active = self.active();
-        let mut trouble = self.apply_classes(&active.config, hooks);
+        let mut looked = Looked::default();
+        self.end_grace_periods(hooks);
+        let mut trouble = self.apply_classes(&active.config, &mut looked, hooks);
         for config in &active.config.converters {
             if !config.archive.archives() {
                 continue;
@@ -90,7 +95,9 @@ impl Host {
             let Some(archive) = self.archives.of(config) else {
                 continue;
             };
-            if let Err(error) = self.purge_by_rules(archive, &active.config, config, hooks) {
+            let purged = self.purge_by_rules(archive, &active.config, config, &mut looked, hooks);
+            let purged = purged.and_then(|()| looked.look_at_limits(archive, config));
+            if let Err(error) = purged {
                 let converter = &config.converter.name;
                 (hooks.notice)(&Notice::PurgeFailed {
                     converter,
@@ -99,15 +106,53 @@ impl Host {
                 trouble = Some(format!("{converter}: {error}"));
             }
         }
+        let now = SystemClock.now();
+        for archive in self.archives.iter() {
+            if let Err(error) = looked.look(archive, now) {
+                trouble.get_or_insert_with(|| error.to_string());
+            }
+        }
+        if !looked.status.holds.is_empty() {
+            (hooks.notice)(&Notice::HoldsNeedLook {
+                what: &looked.status.holds,
+            });
+        }
+        self.counters.retention_looked(looked.status);
         self.counters.retention_applied(trouble);
     }
 
+    /// Makes purges final whose grace period is over. What fails is tried again the next time.
+    fn end_grace_periods(&self, hooks: &Hooks) {
+        for archive in self.archives.iter() {
+            let ended = archive.finalize_due();
+            let (entries, freed) = match ended {
+                Ok((0, _)) => continue,
+                Ok(ended) => ended,
+                Err(error) => (0, Err(error)),
+            };
+            match freed {
+                Ok(freed) => {
+                    self.counters.finalized(freed.bytes_freed);
+                    (hooks.notice)(&Notice::PurgesFinal {
+                        entries,
+                        bytes_freed: freed.bytes_freed,
+                    });
+                }
+                Err(error) => (hooks.notice)(&Notice::Trouble {
+                    path: archive.dir(),
+                    error: &error,
+                }),
+            }
+        }
+    }
+
     /// Purges once what the classes allow, in each store. Returns what went wrong.
-    fn apply_classes(&self, config: &Config, hooks: &Hooks) -> Option<String> {
+    fn apply_classes(&self, config: &Config, looked: &mut Looked, hooks: &Hooks) -> Option<String> {
         let policy = config.retention_classes()?;
         let mut trouble = None;
         for archive in self.archives.iter() {
-            if let Err(error) = self.purge_by_or_timeless(archive, BY_CLASS, &policy, hooks) {
+            let purged = self.purge_by_or_timeless(archive, BY_CLASS, &policy, looked, hooks);
+            if let Err(error) = purged {
                 (hooks.notice)(&Notice::PurgeFailed {
                     converter: BY_CLASS,
                     error: &error,
@@ -123,10 +168,11 @@ impl Host {
         archive: &Archive,
         config: &Config,
         converter: &ConverterConfig,
+        looked: &mut Looked,
         hooks: &Hooks,
     ) -> Result<()> {
         let rules = config.retention_policy(converter);
-        self.purge_by_or_timeless(archive, &converter.converter.name, &rules, hooks)
+        self.purge_by_or_timeless(archive, &converter.converter.name, &rules, looked, hooks)
     }
 
     fn purge_by_or_timeless(
@@ -134,16 +180,17 @@ impl Host {
         archive: &Archive,
         converter: &str,
         rules: &Policy,
+        looked: &mut Looked,
         hooks: &Hooks,
     ) -> Result<()> {
-        let purged = self.purge_by(archive, converter, rules, hooks);
+        let purged = self.purge_by(archive, converter, rules, looked, hooks);
         let doubtful = |error: &Error| error.kind() == ErrorKind::Refused;
         // When the clock is not trusted, no entry is known to be old. Limits on size, number and
         // free disk still apply.
         if purged.as_ref().is_err_and(doubtful)
             && let Some(timeless) = rules.timeless()
         {
-            self.purge_by(archive, converter, &timeless, hooks)?;
+            self.purge_by(archive, converter, &timeless, looked, hooks)?;
         }
         purged
     }
@@ -153,8 +200,10 @@ impl Host {
         archive: &Archive,
         converter: &str,
         rules: &Policy,
+        looked: &mut Looked,
         hooks: &Hooks,
     ) -> Result<()> {
+        let care = self.active().config.retention_care;
         let mut plans = 0;
         loop {
             plans += 1;
@@ -162,11 +211,26 @@ impl Host {
             if plan.items.is_empty() {
                 return Ok(());
             }
+            let now = SystemClock.now();
+            let at_start = StoreAtStart {
+                newest_before: archive.newest_before_opening(),
+                begun: *self.retention_begun.get_or_init(|| now),
+                now,
+            };
+            let impact = archive.impact(&plan)?;
+            if let Some(waiting) = care.waits(&plan, &impact, at_start, converter) {
+                (hooks.notice)(&Notice::PurgeWaits {
+                    converter,
+                    waiting: &waiting,
+                });
+                looked.status.waiting.push(waiting);
+                return Ok(());
+            }
             let reason = match converter {
                 BY_CLASS => "retention by class".to_owned(),
                 _ => format!("retention of converter '{converter}': {}", plan.reason),
             };
-            match archive.purge(&plan, &reason) {
+            match archive.purge_with_grace(&plan, &reason, care.grace) {
                 Ok(outcome) => {
                     self.counters.purged(converter, &outcome);
                     (hooks.notice)(&Notice::Purged {

@@ -467,6 +467,8 @@ fn an_entry_with_its_final_attempt_is_not_converted_again() {
         holds: Vec::new(),
         purged_at: None,
         purged_by: None,
+        final_at: None,
+        facts_only: false,
         purged_parts: Vec::new(),
         labels: Vec::new(),
         notes: Vec::new(),

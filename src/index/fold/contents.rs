@@ -119,6 +119,16 @@ impl Fold<'_> {
                 counter.bytes = counter.bytes.saturating_sub(row.head.size);
             }
         }
+        if row.facts_only && row.head.purged_at.is_none() {
+            let totals = &mut self.top.totals;
+            totals.facts_entries = change
+                .by_one(totals.facts_entries)
+                .ok_or(IndexError::Damaged("a counter"))?;
+            totals.facts_bytes = match change {
+                Change::More => totals.facts_bytes.saturating_add(row.head.size),
+                Change::Less => totals.facts_bytes.saturating_sub(row.head.size),
+            };
+        }
         Ok(())
     }
 

@@ -3,19 +3,17 @@
 use super::state::{Change, Fold};
 use crate::event::{
     Archived, Body, ConfigChanged, Converted, ConverterEnvironment, ConverterRegistered, Event,
-    HoldPlaced, Reported, SubmitIntended, SubmitRejected,
+    Reported, SubmitIntended, SubmitRejected,
 };
 use crate::id::{EntryId, EventSeq, JobId};
 use crate::index::error::IndexError;
 use crate::index::overlay::{Overlay, QueuePlace, Queued, key_digest};
 use crate::index::rows::{
-    self, ConverterRow, CorrectedRow, EntryRow, HoldRow, JobRow, PromotionsRow, QueuedRow,
-    SubmissionRow,
+    self, ConverterRow, CorrectedRow, EntryRow, JobRow, PromotionsRow, QueuedRow, SubmissionRow,
 };
 use crate::index::tables::ENTRY_ID_MAX;
 use crate::index::view::View;
 use crate::time::Timestamp;
-use std::sync::Arc;
 
 impl Overlay {
     /// Folds `event` into this overlay. `below` is the state that the overlay lies on: the state it
@@ -35,7 +33,8 @@ impl Overlay {
         | Body::HoldReleased(_)
         | Body::RetentionLocked(_)
         | Body::RetentionUnlocked(_)
-        | Body::PurgedEntries(_) = &event.body
+        | Body::PurgedEntries(_)
+        | Body::PurgeUndone(_) = &event.body
         {
             self.totals.plans_stale_since = event.seq.0;
         }
@@ -68,12 +67,11 @@ impl Overlay {
             Body::ConfigChanged(body) => fold.configured(body),
             Body::RetentionLocked(body) => fold.locked(event, body),
             Body::RetentionUnlocked(body) => fold.unlocked(body),
-            Body::HoldPlaced(body) => fold.held(event, body),
-            Body::HoldReleased(body) => {
-                if fold.hold(&body.name).is_some() {
-                    self.small_mut().holds.insert(body.name.clone(), None);
-                }
-            }
+            Body::PurgeUndone(body) => fold.undone(body)?,
+            Body::PurgeFinalized(body) => fold.finalized(event.seq, body)?,
+            Body::HoldPlaced(body) => fold.held(event, body)?,
+            Body::HoldReleased(body) => fold.released(&body.name),
+            Body::HoldReviewed(body) => fold.reviewed(body),
             Body::JobStarted(body) => {
                 let id = JobId(event.seq.0);
                 self.small_mut().jobs.insert(id, JobRow::from(body));
@@ -130,7 +128,9 @@ impl Overlay {
             | Body::ClockStepped(_)
             | Body::Unknown(_) => {}
         }
-        Fold { top: self, below }.sealed(event)?;
+        let mut fold = Fold { top: self, below };
+        fold.sealed(event)?;
+        fold.match_holds(event)?;
         self.applied = event.seq;
         Ok(())
     }
@@ -182,14 +182,28 @@ impl Fold<'_> {
         self.count(&row, Change::More)?;
         self.top.put_entry(id, rows::encode(&row));
         self.top.totals.newest_entry = id.0;
-        self.change_named(&event.blob, Change::More)?;
+        if !event.facts_only {
+            self.change_named(&event.blob, Change::More)?;
+        }
         if let Some(key) = &event.key {
             let digest = key_digest(key);
-            if self.key_of(&digest)?.is_none() {
+            let replaces = match self.key_of(&digest)? {
+                None => true,
+                // Content that is stored later takes the place of facts alone.
+                Some(known) => !event.facts_only && self.has_facts_only(known)?,
+            };
+            if replaces {
                 self.top.put_key(digest, id);
             }
         }
         Ok(())
+    }
+
+    fn has_facts_only(&self, id: EntryId) -> Result<bool, IndexError> {
+        let Some(stored) = self.entry(id)? else {
+            return Ok(false);
+        };
+        Ok(rows::decode::<EntryRow<'_>>(&stored)?.facts_only)
     }
 
     fn converted(
@@ -217,11 +231,11 @@ impl Fold<'_> {
         if counted != row.head.status {
             self.count(&row, Change::More)?;
         }
-        let purged = row.head.purged_at.is_some();
+        let (purged, gone) = (row.head.purged_at.is_some(), row.head.is_gone());
         self.top.put_entry(event.entry, rows::encode(&row));
         // A purge removes what an entry's attempts made. A report made after the purge would never
         // be removed.
-        if !purged {
+        if !gone {
             for report in &event.reports {
                 self.change_named(report, Change::More)?;
             }
@@ -311,12 +325,15 @@ impl Fold<'_> {
             queued,
             report: body.report,
         };
-        self.dequeue(converter, place)?;
+        // A purge took it from the queue, though it can be undone.
+        if row.head.purged_at.is_none() {
+            self.dequeue(converter, place)?;
+        }
         self.top.put_entry(body.entry, rows::encode(&row));
         Ok(())
     }
 
-    fn enqueue(
+    pub(super) fn enqueue(
         &mut self,
         converter: &str,
         place: QueuePlace,
@@ -351,7 +368,9 @@ impl Fold<'_> {
             return Ok(());
         };
         let mut row: EntryRow<'_> = rows::decode(&stored)?;
+        let is_purged = row.head.purged_at.is_some();
         let known = row.report_mut(event.attempt, event.report);
+        let known = known.filter(|_| !is_purged);
         let waited = known.and_then(|(converter, report)| Some((converter, report.queued()?)));
         if let Some((converter, queued)) = waited {
             let place = QueuePlace {
@@ -414,21 +433,6 @@ impl Fold<'_> {
     fn configured(&mut self, event: &ConfigChanged) {
         let config = &mut self.top.small_mut().config;
         config.insert(event.what.clone(), event.new.clone());
-    }
-
-    fn held(&mut self, event: &Event, body: &HoldPlaced) {
-        let mut placements = match self.hold(&body.name) {
-            Some(hold) => hold.placements.clone(),
-            None => Vec::new(),
-        };
-        placements.push((event.seq, body.entries.clone()));
-        let hold = HoldRow {
-            reason: body.reason.clone(),
-            placed_at: event.time,
-            placements,
-        };
-        let holds = &mut self.top.small_mut().holds;
-        holds.insert(body.name.clone(), Some(Arc::new(hold)));
     }
 
     /// Changes the row of a job, if there is one.

@@ -6,6 +6,7 @@
 
 mod contents;
 mod facts;
+mod holds;
 mod locks;
 mod notes;
 mod personal;

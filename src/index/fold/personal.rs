@@ -28,7 +28,7 @@ impl Fold<'_> {
         let Some(stored) = self.entry(entry)? else {
             return Ok(None);
         };
-        if rows::decode_head(&stored)?.purged_at.is_none() {
+        if !rows::decode_head(&stored)?.is_gone() {
             return Ok(None);
         }
         let mut event = event.clone();
@@ -61,9 +61,10 @@ impl Fold<'_> {
         let Some(stored) = self.entry(entry)? else {
             return Ok(());
         };
-        let state = match rows::decode_head(&stored)?.purged_at {
-            None => DisclosureState::Kept,
-            Some(_) => DisclosureState::Purged(event.seq),
+        let state = if rows::decode_head(&stored)?.is_gone() {
+            DisclosureState::Purged(event.seq)
+        } else {
+            DisclosureState::Kept
         };
         let mut known = self.disclosures(entry)?.to_vec();
         for sealed in &event.sealed {
@@ -197,7 +198,7 @@ impl Fold<'_> {
     }
 }
 
-/// Returns the entry that a later fact about it names.
+/// Returns the entry that a later fact with personal values names.
 fn entry_of(body: &Body) -> Option<EntryId> {
     match body {
         Body::Converted(fact) => Some(fact.entry),

@@ -3,8 +3,8 @@
 use crate::event::EntryRanges;
 use crate::id::{BlobId, EntryId, PackId};
 use crate::index::error::IndexError;
-use crate::index::overlay::{KeyDigest, Overlay};
-use crate::index::rows::{BlobRow, HoldRow, PackState};
+use crate::index::overlay::{KeyDigest, Overlay, QueuePlace};
+use crate::index::rows::{BlobRow, HoldRow, PackState, QueuedRow};
 use crate::index::view::View;
 use std::sync::Arc;
 
@@ -76,6 +76,17 @@ impl Fold<'_> {
         match self.top.small.holds.get(name) {
             Some(hold) => hold.clone(),
             None => self.below.hold(name),
+        }
+    }
+
+    pub(super) fn queued(
+        &self,
+        converter: &str,
+        place: QueuePlace,
+    ) -> Result<Option<QueuedRow>, IndexError> {
+        match self.top.submissions.get(&place) {
+            Some(queued) => Ok(queued.row.clone()),
+            None => self.below.queued(converter, place),
         }
     }
 

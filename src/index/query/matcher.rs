@@ -50,7 +50,7 @@ pub(in crate::index) struct Matcher<'a> {
 }
 
 impl<'a> Matcher<'a> {
-    pub(super) fn new(filter: &'a Filter) -> Self {
+    pub(in crate::index) fn new(filter: &'a Filter) -> Self {
         let folded = |text: &Option<String>| text.as_deref().map(|text| fold(text).into_owned());
         let mut ids = filter.ids.clone();
         ids.sort_unstable();
@@ -191,7 +191,7 @@ impl<'a> Matcher<'a> {
     }
 
     /// Checks the whole filter against the row of an entry.
-    pub(super) fn matches(&self, id: EntryId, row: &[u8]) -> Result<bool, IndexError> {
+    pub(in crate::index) fn matches(&self, id: EntryId, row: &[u8]) -> Result<bool, IndexError> {
         let filter = self.filter;
         if !self.matches_head(id, &rows::decode_head(row)?) {
             return Ok(false);

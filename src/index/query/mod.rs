@@ -14,4 +14,5 @@ mod search;
 mod term_stream;
 mod walk;
 
+pub(in crate::index) use matcher::Matcher;
 pub(crate) use on_entry::EntryMatcher;

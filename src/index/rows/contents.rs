@@ -134,6 +134,16 @@ pub(in crate::index) struct Totals {
     pub(in crate::index) sealed: u64,
     /// How many of them were erased.
     pub(in crate::index) erased: u64,
+    /// Holds in force that later matches come under.
+    pub(in crate::index) future_holds: u64,
+    /// Entries of which only facts are kept, and that are not purged.
+    pub(in crate::index) facts_entries: u64,
+    /// Bytes that their sources have, and the store has not.
+    pub(in crate::index) facts_bytes: u64,
+    /// Entries whose purge can be undone.
+    pub(in crate::index) pending_entries: u64,
+    /// The newest event with which content went; 0 means none.
+    pub(in crate::index) newest_final_purge: u64,
     /// The latest time of an event, in microseconds, without what is known to be wrong of it.
     pub(in crate::index) latest: i64,
     /// By how many microseconds the wall clock was set ahead of that, as far as the log shows it.

@@ -1,9 +1,10 @@
 //! The row of an entry, with its attempts, reports and submissions.
 
-use super::codec::{CONFIG, Raw};
+use super::codec::{CONFIG, Raw, Since};
+use super::gone::GoneRow;
 use super::note::NoteRow;
 use crate::entry::{
-    Attempt, Cause, Entry, Extent, Meta, Outcome, Part, PurgedPart, Report, Retention, Status,
+    Attempt, Cause, Entry, Extent, Meta, Outcome, PurgedPart, Report, Retention, Status,
     Submission, Trouble, Unit, UnitGiven,
 };
 use crate::event::{Archived, BlobRef, Converted, Corrected, PersonalField, SubmitRejected};
@@ -56,25 +57,6 @@ impl<T: Copy + PartialEq> Shared<T> {
     }
 }
 
-/// A time as its distance from the time the entry was archived at, in microseconds of the instant
-/// and seconds of the offset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Since(i64, i32);
-
-impl Since {
-    pub(super) fn new(at: Timestamp, archived: Timestamp) -> Self {
-        Self(
-            at.micros() - archived.micros(),
-            at.offset_s() - archived.offset_s(),
-        )
-    }
-
-    pub(super) fn at(self, archived: Timestamp) -> Timestamp {
-        Timestamp::from_micros(archived.micros().saturating_add(self.0))
-            .at_offset(archived.offset_s().saturating_add(self.1))
-    }
-}
-
 /// The part of an entry that most filters and orders need. It comes first in the row, so that it
 /// can be decoded alone.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -83,6 +65,8 @@ pub(in crate::index) struct EntryHead<'a> {
     pub(in crate::index) archived_at: Timestamp,
     pub(in crate::index) size: u64,
     pub(in crate::index) purged_at: Option<Timestamp>,
+    /// The event of its purge, and when the purge is final, while it can be undone.
+    pub(in crate::index) pending: Option<(EventSeq, Timestamp)>,
     #[serde(borrow)]
     pub(in crate::index) converter: &'a str,
     #[serde(borrow)]
@@ -132,37 +116,18 @@ pub(in crate::index) struct EntryRow<'a> {
     key: Option<&'a str>,
     #[serde(borrow)]
     pub(in crate::index) notes: Vec<NoteRow<'a>>,
+    /// The placements of holds whose filter it matched at a later event.
+    pub(in crate::index) matched_holds: Vec<EventSeq>,
+    /// True when its source was hashed and not stored.
+    pub(in crate::index) facts_only: bool,
     #[serde(borrow)]
-    gone: Vec<GoneRow<'a>>,
+    pub(super) gone: Vec<GoneRow<'a>>,
 }
 
-/// The row form of a [`PurgedPart`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct GoneRow<'a> {
-    part: GonePart,
-    at: Since,
-    #[serde(borrow)]
-    by: &'a str,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum GonePart {
-    Source,
-    Reports(AttemptNo),
-    Superseded(AttemptNo),
-}
-
-impl GonePart {
-    fn part(self) -> Part {
-        match self {
-            Self::Source => Part::Source,
-            Self::Reports(through) => Part::Reports { through },
-            Self::Superseded(through) => Part::Superseded { through },
-        }
-    }
-
-    fn through(self) -> Option<AttemptNo> {
-        self.part().through()
+impl EntryHead<'_> {
+    /// Returns true when its content went for good.
+    pub(in crate::index) fn is_gone(&self) -> bool {
+        self.purged_at.is_some() && self.pending.is_none()
     }
 }
 
@@ -202,7 +167,7 @@ pub(in crate::index) struct ReportRow<'a> {
     pub(in crate::index) blake3: Raw<'a>,
     #[serde(borrow)]
     pub(in crate::index) sha256: Raw<'a>,
-    size: u64,
+    pub(super) size: u64,
     #[serde(borrow)]
     pub(in crate::index) report_id: Option<&'a str>,
     reported_at: Option<Since>,
@@ -248,6 +213,7 @@ impl<'a> EntryRow<'a> {
                 archived_at: at,
                 size: event.blob.size,
                 purged_at: None,
+                pending: None,
                 converter: &event.converter,
                 converter_version: event.converter_version.as_deref(),
                 source_name: &event.source.name,
@@ -275,52 +241,10 @@ impl<'a> EntryRow<'a> {
             },
             key: event.key.as_deref(),
             notes: Vec::new(),
+            matched_holds: Vec::new(),
+            facts_only: event.facts_only,
             gone: Vec::new(),
         }
-    }
-
-    /// Returns whether a purge took the source.
-    pub(in crate::index) fn source_is_gone(&self) -> bool {
-        self.head.purged_at.is_some() || self.gone.iter().any(|gone| gone.part == GonePart::Source)
-    }
-
-    /// Returns the newest attempt whose reports a purge of a part took; 0 when none did.
-    fn reports_gone_through(&self) -> AttemptNo {
-        let gone = self.gone.iter().filter_map(|gone| gone.part.through());
-        gone.max().unwrap_or(AttemptNo(0))
-    }
-
-    /// Returns whether a purge took the reports of an attempt.
-    pub(in crate::index) fn reports_are_gone(&self, attempt: AttemptNo) -> bool {
-        self.head.purged_at.is_some() || attempt <= self.reports_gone_through()
-    }
-
-    /// Returns the attempts whose reports a purge of `part` takes.
-    pub(in crate::index) fn attempts_going(&self, part: Part) -> std::ops::Range<usize> {
-        let gone = self.reports_gone_through();
-        let through = match part {
-            Part::Entry => AttemptNo(u32::MAX),
-            Part::Source => return 0..0,
-            Part::Reports { through } | Part::Superseded { through } => through,
-        };
-        let first = self.attempts.partition_point(|row| row.attempt <= gone);
-        let end = self.attempts.partition_point(|row| row.attempt <= through);
-        first..end.max(first)
-    }
-
-    /// Records that a purge took `part` and that the rest stays. Returns false when the part is the
-    /// whole entry.
-    pub(in crate::index) fn part_gone(&mut self, part: Part, at: Timestamp, by: &'a str) -> bool {
-        let newest = self.attempts.last().map_or(AttemptNo(0), |row| row.attempt);
-        let part = match part {
-            Part::Entry => return false,
-            Part::Source => GonePart::Source,
-            Part::Reports { through } => GonePart::Reports(through.min(newest)),
-            Part::Superseded { through } => GonePart::Superseded(through.min(newest)),
-        };
-        let at = Since::new(at, self.head.archived_at);
-        self.gone.push(GoneRow { part, at, by });
-        true
     }
 
     /// Adds the attempt that event `seq` records. The caller merges what the attempt found out
@@ -570,6 +494,8 @@ impl<'a> EntryRow<'a> {
             holds,
             purged_at: self.head.purged_at,
             purged_by: self.purged_by.map(str::to_owned),
+            final_at: self.head.pending.map(|(_, at)| at),
+            facts_only: self.facts_only,
             labels: self.labels().into_iter().map(str::to_owned).collect(),
             purged_parts: (self.gone.iter())
                 .map(|gone| {

@@ -8,7 +8,9 @@
 mod codec;
 mod contents;
 mod entry;
+mod gone;
 mod group;
+mod left;
 mod lock;
 mod note;
 mod personal;
@@ -23,4 +25,4 @@ pub(super) use group::{RowGroup, RowPacker, first_of, group_of};
 pub(crate) use lock::LockRow;
 pub(crate) use personal::{ActorRow, DisclosureRow, DisclosureState};
 pub(super) use registry::{ConverterRow, JobRow};
-pub(crate) use registry::{HoldRow, PromotionsRow, RecordedJob};
+pub(crate) use registry::{HoldRow, IntendedRow, PendingPurgeRow, PromotionsRow, RecordedJob};

@@ -7,6 +7,8 @@ use crate::event::{
 };
 use crate::id::{ConverterId, EntryId, EventSeq, JobId};
 use crate::time::Timestamp;
+
+use super::entry::CorrectedRow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -21,15 +23,55 @@ pub(crate) struct HoldRow {
     /// The entries that each placing event named. An event holds only entries that were archived
     /// before it.
     pub(crate) placements: Vec<(EventSeq, EntryRanges)>,
+    /// When somebody is to look at it.
+    pub(crate) review: Option<Timestamp>,
+    /// The filter for later matches, as JSON: a filter leaves out what it does not state, and rows
+    /// cannot.
+    pub(crate) future: Option<String>,
 }
 
 impl HoldRow {
-    /// Returns true when the hold applies to entry `id`.
-    pub(crate) fn covers(&self, id: EntryId) -> bool {
-        self.placements
-            .iter()
-            .any(|(placed, ranges)| id.0 < placed.0 && ranges.contains(id))
+    /// Returns true when the hold applies to entry `id`. `matched` are the placements of holds that
+    /// the entry came to match later.
+    pub(crate) fn covers(&self, id: EntryId, matched: &[EventSeq]) -> bool {
+        let applies = |(placed, ranges): &(EventSeq, EntryRanges)| {
+            id.0 < placed.0 && ranges.contains(id) || matched.contains(placed)
+        };
+        self.placements.iter().any(applies)
     }
+
+    /// Returns the event that placed it first; `None` cannot be.
+    pub(crate) fn placed_by(&self) -> Option<EventSeq> {
+        self.placements.first().map(|(placed, _)| *placed)
+    }
+}
+
+/// A purge that can be undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PendingPurgeRow {
+    /// The events that recorded it.
+    pub(crate) events: Vec<EventSeq>,
+    /// When the first of them was recorded.
+    pub(crate) purged_at: Timestamp,
+    /// From when on it cannot be undone.
+    pub(crate) final_at: Timestamp,
+    /// Why the entries went.
+    pub(crate) reason: String,
+    /// Number of entries that are neither back nor gone for good.
+    pub(crate) entries: u64,
+    /// Reports of these entries that waited to be submitted and may have been sent.
+    pub(crate) intended: Vec<IntendedRow>,
+}
+
+/// A report that may have been sent before its entry was purged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IntendedRow {
+    /// The event that queued it.
+    pub(crate) queued: EventSeq,
+    /// Its place in the attempt.
+    pub(crate) report: u32,
+    /// The report that the request said it corrects.
+    pub(crate) corrects: Option<CorrectedRow>,
 }
 
 /// The row form of a [`ConverterRegistered`].

@@ -158,10 +158,22 @@ proptest! {
         let locks = locks.iter().map(|lock| (lock.name.clone(), (lock.keep.months, lock.mode)));
         prop_assert_eq!(locks.collect::<BTreeMap<_, _>>(), model.locks);
         prop_assert!(view.holds().keys().eq(model.holds.keys()));
+        let held = view.under_holds().expect("sound");
         for (name, hold) in view.holds() {
-            let held = all.iter().filter(|entry| entry.holds.contains(&name)).count() as u64;
-            prop_assert_eq!(view.held_entries(&hold).expect("sound"), held);
+            let on = || all.iter().filter(|entry| entry.holds.contains(&name));
+            let alive = on().filter(|entry| entry.purged_at.is_none());
+            let bytes = alive.map(|entry| entry.contents_left().map(|(_, bytes)| bytes).sum::<u64>()).sum();
+            let sum = held.get(&name).copied().unwrap_or_default();
+            prop_assert_eq!((sum.entries, sum.bytes), (on().count() as u64, bytes));
+            prop_assert_eq!(hold.review, model.holds[&name].review);
         }
+        prop_assert_eq!(stats.pending_entries, model.pending.len() as u64);
+        let plans: BTreeMap<String, u64> = view.pending_purges().into_iter().map(|(plan, row)| (plan, row.entries)).collect();
+        let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+        for plan in model.pending.values() {
+            *expected.entry(plan.clone()).or_default() += 1;
+        }
+        prop_assert_eq!(plans, expected);
     }
 
     #[test]

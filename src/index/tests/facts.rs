@@ -8,13 +8,17 @@ use crate::entry::{Extent, Meta, Outcome, Period, Retention, Unit};
 use crate::event::{
     Annotated, Archived, BlobRef, Body, BundleFile, ClockStepped, ConfigChanged, Converted,
     ConverterEnvironment, ConverterPromoted, ConverterRegistered, ConverterWaived, EntryRanges,
-    Grounds, HoldPlaced, HoldReleased, JobFinished, JobResumed, JobSelected, JobStarted, JobStop,
-    JobStopped, LockMode, PartName, PurgedEntries, Reported, RetentionLocked, RetentionUnlocked,
-    Source, SubmitIntended, SubmitRejected, Unknown, WaiverRevoked,
+    Grounds, HoldPlaced, HoldReleased, HoldReviewed, JobFinished, JobResumed, JobSelected,
+    JobStarted, JobStop, JobStopped, LockMode, PartName, PurgeFinalized, PurgeUndone,
+    PurgedEntries, Reported, RetentionLocked, RetentionUnlocked, Source, SubmitIntended,
+    SubmitRejected, Unknown, WaiverRevoked,
 };
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256};
 use crate::index::*;
+use crate::query::Filter;
 use crate::time::Timestamp;
+
+use super::questions::filters;
 
 pub(super) const STORE: StoreId = StoreId::from_bytes([7; 16]);
 pub(super) const CONTENTS: u8 = 12;
@@ -117,27 +121,30 @@ pub(super) fn archived() -> impl Strategy<Value = Body> {
         unit(),
         meta(),
         key,
-        any::<bool>(),
+        (any::<bool>(), proptest::bool::weighted(0.1)),
     )
-        .prop_map(|(converter, name, content, unit, meta, key, versioned)| {
-            Body::Archived(Archived {
-                converter,
-                converter_version: versioned.then(|| "1.4".to_owned()),
-                source: Source {
-                    path: format!("/in/{name}"),
-                    name,
-                    ..Source::default()
-                },
-                blob: blob(content),
-                stored_size: 10,
-                duplicate: false,
-                unit,
-                meta,
-                arguments: Meta::new(),
-                retention: Retention::days(90),
-                key,
-            })
-        })
+        .prop_map(
+            |(converter, name, content, unit, meta, key, (versioned, facts_only))| {
+                Body::Archived(Archived {
+                    converter,
+                    converter_version: versioned.then(|| "1.4".to_owned()),
+                    source: Source {
+                        path: format!("/in/{name}"),
+                        name,
+                        ..Source::default()
+                    },
+                    blob: blob(content),
+                    stored_size: 10,
+                    duplicate: false,
+                    unit,
+                    meta,
+                    arguments: Meta::new(),
+                    retention: Retention::days(90),
+                    key,
+                    facts_only,
+                })
+            },
+        )
 }
 
 pub(super) fn converted() -> impl Strategy<Value = Body> {
@@ -240,15 +247,18 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
             text,
         })
     });
+    let plan = || text(&["p", "q"]);
+    let final_at = proptest::option::of((0_i64..9).prop_map(Timestamp::from_micros));
     let what = prop_oneof![
         3 => Just((None, None)),
         1 => Just((Some(PartName::Source), None)),
         1 => proptest::option::of(0..4_u32).prop_map(|last| (Some(PartName::Reports), last)),
         1 => (0..4_u32).prop_map(|last| (Some(PartName::Superseded), Some(last))),
     ];
-    let purged = (some_ranges(), what).prop_map(|(entries, (part, through))| {
+    let purged = (some_ranges(), what, plan(), final_at);
+    let purged = purged.prop_map(|(entries, (part, through), plan_id, final_at)| {
         Body::PurgedEntries(PurgedEntries {
-            plan_id: "p".into(),
+            plan_id,
             rule: "older than 90d".into(),
             class: None,
             bypassed: Vec::new(),
@@ -258,13 +268,53 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
             entries,
             count: 0,
             bytes_logical: 0,
+            final_at,
         })
     });
-    let held = (text(&["audit", "Q7"]), some_ranges()).prop_map(|(name, entries)| {
-        Body::HoldPlaced(HoldPlaced {
-            name,
-            reason: "because".into(),
+    let undone = (some_ranges(), plan()).prop_map(|(entries, plan_id)| {
+        Body::PurgeUndone(PurgeUndone {
+            plan_id,
+            reason: "needed".into(),
             entries,
+            count: 0,
+        })
+    });
+    let finalized = (some_ranges(), plan()).prop_map(|(entries, plan_id)| {
+        Body::PurgeFinalized(PurgeFinalized {
+            plan_id,
+            reason: None,
+            entries,
+            count: 0,
+        })
+    });
+    let hold_name = || text(&["audit", "Q7"]);
+    let review = || (0_i64..9).prop_map(Timestamp::from_micros);
+    let future = proptest::option::of(filters().prop_map(|filter| Filter {
+        // Times at the ends of what an i64 holds have no text form.
+        from: None,
+        to: None,
+        ..filter
+    }));
+    let held = (
+        hold_name(),
+        some_ranges(),
+        proptest::option::of(review()),
+        future,
+    )
+        .prop_map(|(name, entries, review, future)| {
+            Body::HoldPlaced(HoldPlaced {
+                name,
+                reason: "because".into(),
+                entries,
+                review,
+                future,
+            })
+        });
+    let looked_at = (hold_name(), review()).prop_map(|(name, review)| {
+        Body::HoldReviewed(HoldReviewed {
+            name,
+            reason: "still open".into(),
+            review,
         })
     });
     let released = text(&["audit", "Q7"]).prop_map(|name| {
@@ -366,7 +416,8 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
         data: "{}".into(),
     }));
     prop_oneof![
-        4 => reported, 4 => annotated(), 4 => intended, 3 => rejected, 2 => purged, 1 => held, 1 => released, 1 => locked, 1 => unlocked, 1 => stepped, 1 => registered, 1 => config, 1 => job, 1 => finished,
+        4 => reported, 4 => annotated(), 4 => intended, 3 => rejected, 3 => purged, 2 => undone, 2 => finalized, 1 => held, 1 => released, 1 => looked_at,
+        1 => locked, 1 => unlocked, 1 => stepped, 1 => registered, 1 => config, 1 => job, 1 => finished,
         1 => selected, 1 => stopped, 1 => resumed,
         1 => environment, 1 => promoted, 1 => waived, 1 => revoked,
         1 => unknown,

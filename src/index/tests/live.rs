@@ -133,6 +133,7 @@ pub(super) fn plant() -> (Model, Live) {
             arguments: Meta::new(),
             retention: Retention::Forever,
             key: None,
+            facts_only: false,
         })));
         match n {
             900 | 2100 => ops.push(Op::Skip(65_000)),
@@ -152,6 +153,7 @@ pub(super) fn plant() -> (Model, Live) {
         entries: EntryRanges::of((100..700).step_by(3).map(EntryId)),
         count: 200,
         bytes_logical: 0,
+        final_at: None,
     })));
     let (model, live, _) = run(&ops);
     (model, live)

@@ -4,6 +4,7 @@ use crate::id::EventSeq;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::*;
+use super::questions::selects;
 use super::queue::Queue;
 use crate::entry::{
     Attempt, Correction, Entry, FactName, Meta, Note, Outcome, Part, PurgedPart, Report, Status,
@@ -16,6 +17,7 @@ use crate::event::{
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId};
 use crate::index::rows::PromotionsRow;
 use crate::index::text::fold;
+use crate::query::Filter;
 use crate::time::Timestamp;
 
 /// What is known of a job besides how it began.
@@ -24,6 +26,13 @@ pub(super) struct Job {
     pub(super) selection_events: Vec<EventSeq>,
     pub(super) stopped: Option<JobStop>,
     pub(super) finished: Option<JobFinished>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct ModelHold {
+    placements: Vec<(u64, EntryRanges)>,
+    pub(super) review: Option<Timestamp>,
+    future: Option<Filter>,
 }
 
 /// The content of the log and the packs, in the simplest form.
@@ -38,7 +47,11 @@ pub(super) struct Model {
     pub(super) promotions: BTreeMap<String, PromotionsRow>,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) config: Option<String>,
-    pub(super) holds: BTreeMap<String, Vec<(u64, EntryRanges)>>,
+    pub(super) holds: BTreeMap<String, ModelHold>,
+    /// The placements of holds that an entry came to match later.
+    matched: BTreeSet<(EntryId, u64)>,
+    /// The plans of purges that can be undone.
+    pub(super) pending: BTreeMap<EntryId, String>,
     /// Months and mode of each retention lock.
     pub(super) locks: BTreeMap<String, (u32, LockMode)>,
     pub(super) plans_stale_since: u64,
@@ -66,7 +79,10 @@ impl Model {
         match &event.body {
             Body::Archived(body) => {
                 if let Some(key) = &body.key {
-                    self.keys.entry(key.clone()).or_insert(id);
+                    let known = self.keys.get(key).and_then(|id| self.entries.get(id));
+                    if known.is_none_or(|known| known.facts_only && !body.facts_only) {
+                        self.keys.insert(key.clone(), id);
+                    }
                 }
                 self.entries.insert(id, entry(id, event.time, body));
             }
@@ -107,11 +123,35 @@ impl Model {
                     } else {
                         entry.purged_at = Some(event.time);
                         entry.purged_by = Some(body.rule.clone());
+                        entry.final_at = body.final_at;
+                        if body.final_at.is_some() {
+                            self.pending.insert(*id, body.plan_id.clone());
+                            self.queue.suspend(*id);
+                        } else {
+                            self.queue.purge(entry, u32::MAX);
+                        }
+                    }
+                }
+            }
+            Body::PurgeUndone(body) => {
+                self.plans_stale_since = event.seq.0;
+                let mut back = Vec::new();
+                for (id, entry) in &mut self.entries {
+                    if body.entries.contains(*id) && self.pending.get(id) == Some(&body.plan_id) {
+                        self.pending.remove(id);
+                        (entry.purged_at, entry.purged_by, entry.final_at) = (None, None, None);
+                        self.queue.resume(entry);
+                        back.push(*id);
+                    }
+                }
+                back.into_iter().for_each(|id| self.match_holds(id));
+            }
+            Body::PurgeFinalized(body) => {
+                for (id, entry) in &mut self.entries {
+                    if body.entries.contains(*id) && self.pending.get(id) == Some(&body.plan_id) {
+                        self.pending.remove(id);
+                        entry.final_at = None;
                         self.queue.purge(entry, u32::MAX);
-                        // What is made after a purge is not counted.
-                        entry
-                            .meta
-                            .insert("#purged".into(), entry.attempts.len().to_string());
                     }
                 }
             }
@@ -144,8 +184,15 @@ impl Model {
             Body::ConfigChanged(body) => self.config = body.new.clone(),
             Body::HoldPlaced(body) => {
                 self.plans_stale_since = event.seq.0;
-                let placements = self.holds.entry(body.name.clone()).or_default();
-                placements.push((event.seq.0, body.entries.clone()));
+                let hold = self.holds.entry(body.name.clone()).or_default();
+                hold.placements.push((event.seq.0, body.entries.clone()));
+                hold.review = body.review.or(hold.review);
+                hold.future = body.future.clone().or(hold.future.take());
+            }
+            Body::HoldReviewed(body) => {
+                if let Some(hold) = self.holds.get_mut(&body.name) {
+                    hold.review = Some(body.review);
+                }
             }
             Body::RetentionLocked(body) => {
                 self.plans_stale_since = event.seq.0;
@@ -187,6 +234,27 @@ impl Model {
                 }
             }
             _ => {}
+        }
+        match &event.body {
+            Body::Archived(_) => self.match_holds(id),
+            Body::Converted(body) => self.match_holds(body.entry),
+            Body::Reported(body) => self.match_holds(body.entry),
+            Body::Annotated(body) => self.match_holds(body.entry),
+            _ => {}
+        }
+    }
+
+    /// Remembers which holds an entry matches now.
+    fn match_holds(&mut self, id: EntryId) {
+        let Some(entry) = self.entries.get(&id) else {
+            return;
+        };
+        for hold in self.holds.values() {
+            if let (Some(filter), Some((placed, _))) = (&hold.future, hold.placements.first())
+                && selects(filter, entry)
+            {
+                self.matched.insert((id, *placed));
+            }
         }
     }
 
@@ -267,17 +335,16 @@ impl Model {
     /// Returns every entry as the index should show it.
     pub(super) fn all(&self) -> Vec<Entry> {
         let held = |id: EntryId| {
-            let on = |placements: &Vec<(u64, EntryRanges)>| {
-                placements
-                    .iter()
-                    .any(|(placed, ranges)| id.0 < *placed && ranges.contains(id))
+            let on = |hold: &ModelHold| {
+                hold.placements.iter().any(|(placed, ranges)| {
+                    id.0 < *placed && ranges.contains(id) || self.matched.contains(&(id, *placed))
+                })
             };
-            let holds = self.holds.iter().filter(|(_, placements)| on(placements));
+            let holds = self.holds.iter().filter(|(_, hold)| on(hold));
             holds.map(|(name, _)| name.clone()).collect()
         };
         let shown = |entry: &Entry| {
             let mut shown = entry.clone();
-            shown.meta.remove("#purged");
             shown.holds = held(entry.id);
             shown
         };
@@ -292,11 +359,8 @@ impl Model {
                 *named.entry(*id).or_default() += 1;
             }
         }
-        for entry in self
-            .entries
-            .values()
-            .filter(|entry| entry.purged_at.is_none())
-        {
+        let needs = |entry: &&Entry| entry.purged_at.is_none() || entry.final_at.is_some();
+        for entry in self.entries.values().filter(needs) {
             if !source_gone(entry) {
                 *named.entry(entry.blake3).or_default() += 1;
             }
@@ -358,6 +422,8 @@ pub(super) fn entry(id: EntryId, at: Timestamp, body: &Archived) -> Entry {
         holds: Vec::new(),
         purged_at: None,
         purged_by: None,
+        final_at: None,
+        facts_only: body.facts_only,
         purged_parts: Vec::new(),
         labels: Vec::new(),
         notes: Vec::new(),
@@ -398,7 +464,7 @@ pub(super) fn attempt(at: Timestamp, body: &Converted) -> Attempt {
 
 fn source_gone(entry: &Entry) -> bool {
     let parts = &entry.purged_parts;
-    parts.iter().any(|gone| gone.part == Part::Source)
+    entry.facts_only || parts.iter().any(|gone| gone.part == Part::Source)
 }
 
 fn reports_gone_through(entry: &Entry) -> u32 {

@@ -153,6 +153,7 @@ impl Story {
                     arguments: pair("user", value(7, "ola")),
                     retention: Retention::Forever,
                     key: value(2, "key").filter(|key| !self.keys.contains(key)),
+                    facts_only: false,
                 });
                 let mut personal = chosen(self.personal);
                 // As it is declared: a path would state the name, and both the key.
@@ -259,6 +260,7 @@ impl Story {
                         entries: EntryRanges::of([entry]),
                         count: 1,
                         bytes_logical: 1,
+                        final_at: None,
                     }),
                     &[],
                     None,

@@ -16,6 +16,8 @@ type Entries = BTreeMap<EntryId, Entry>;
 #[derive(Default)]
 pub(super) struct Queue {
     waiting: BTreeMap<ReportName, Waiting>,
+    /// Those of entries whose purge can be undone.
+    suspended: BTreeMap<ReportName, Waiting>,
     rejections: BTreeMap<ReportName, u32>,
 }
 
@@ -94,7 +96,8 @@ impl Queue {
 
     pub(super) fn reject(&mut self, at: Timestamp, body: &SubmitRejected, entries: &mut Entries) {
         let name = (body.entry, body.attempt.0, body.report);
-        if self.waiting.remove(&name).is_none() {
+        let waited = self.waiting.remove(&name).is_some();
+        if self.suspended.remove(&name).is_none() && !waited {
             return;
         }
         *self.rejections.entry(name).or_default() += 1;
@@ -111,12 +114,25 @@ impl Queue {
     /// Records that a server accepted a report.
     pub(super) fn leave(&mut self, name: ReportName) {
         self.waiting.remove(&name);
+        self.suspended.remove(&name);
+    }
+
+    /// Takes the reports of an entry out of the queue until its purge is undone or final.
+    pub(super) fn suspend(&mut self, id: EntryId) {
+        let of_entry = self.waiting.extract_if(.., |name, _| name.0 == id);
+        self.suspended.extend(of_entry);
+    }
+
+    pub(super) fn resume(&mut self, entry: &Entry) {
+        let of_entry = self.suspended.extract_if(.., |name, _| name.0 == entry.id);
+        self.waiting.extend(of_entry);
     }
 
     /// Records that the reports up to this attempt are gone.
     pub(super) fn purge(&mut self, entry: &mut Entry, through: u32) {
-        self.waiting
-            .retain(|name, _| name.0 != entry.id || name.1 > through);
+        let stays = |name: &ReportName| name.0 != entry.id || name.1 > through;
+        self.waiting.retain(|name, _| stays(name));
+        self.suspended.retain(|name, _| stays(name));
         let going = (entry.attempts.iter_mut()).filter(|made| made.attempt.0 <= through);
         for report in going.flat_map(|made| &mut made.reports) {
             let waits = |at: &mut Submission| matches!(at, Submission::Waiting { .. });

@@ -1,6 +1,6 @@
 //! Writes everything in a view as text, for tests and for verification.
 
-use super::layers::{View, names_on};
+use super::layers::View;
 use crate::id::{ConverterId, EntryId};
 use crate::index::error::IndexError;
 use crate::index::rows::{self, EntryRow};
@@ -16,7 +16,7 @@ impl View {
         let holds = self.holds();
         self.walk_rows(|id, row| {
             let row: EntryRow<'_> = rows::decode(row)?;
-            line(format!("{:?}", row.entry(id, names_on(&holds, id))));
+            line(format!("{:?}", row.entry(id, row.names_on(&holds, id))));
             Ok(ControlFlow::Continue(()))
         })?;
         let mut blobs = BTreeMap::new();
@@ -69,7 +69,11 @@ impl View {
         line(format!("{holds:?} {:?}", self.pack_states()?));
         line(format!("{:?}", self.locks()));
         line(format!("{:?} {:?}", self.counters()?, self.losses()?));
-        line(format!("{:?}", self.unreadable()?));
+        line(format!(
+            "{:?} {:?}",
+            self.unreadable()?,
+            self.pending_purges()
+        ));
         for name in self.queues()? {
             line(format!(
                 "{name:?} {:?}",

@@ -83,7 +83,7 @@ impl View {
             return Ok(None);
         };
         let row: EntryRow<'_> = rows::decode(stored.bytes())?;
-        Ok(Some(row.entry(id, names_on(&self.holds(), id))))
+        Ok(Some(row.entry(id, row.names_on(&self.holds(), id))))
     }
 
     /// Returns entries in the order of `ids`; those that do not exist are left out.
@@ -93,7 +93,7 @@ impl View {
         for id in ids {
             if let Some(stored) = self.stored(*id)? {
                 let row: EntryRow<'_> = rows::decode(stored.bytes())?;
-                entries.push(row.entry(*id, names_on(&holds, *id)));
+                entries.push(row.entry(*id, row.names_on(&holds, *id)));
             }
         }
         Ok(entries)
@@ -208,7 +208,7 @@ impl View {
                 return Ok(ControlFlow::Continue(()));
             }
             let row: EntryRow<'_> = rows::decode(row)?;
-            Ok(each(row.entry(id, names_on(&holds, id))))
+            Ok(each(row.entry(id, row.names_on(&holds, id))))
         })
     }
 
@@ -356,28 +356,30 @@ impl View {
     pub(crate) fn holds(&self) -> BTreeMap<String, Arc<HoldRow>> {
         let mut all = self.reader.holds.clone();
         for layer in self.layers.iter().rev() {
-            for (name, hold) in &layer.small.holds {
-                match hold {
-                    Some(hold) => all.insert(name.clone(), Arc::clone(hold)),
-                    None => all.remove(name),
-                };
-            }
+            all = in_force(all, &layer.small.holds);
         }
         all
     }
 
-    /// Returns how many entries a hold applies to. Reads the id of every entry.
-    pub(crate) fn held_entries(&self, hold: &HoldRow) -> Result<u64, IndexError> {
-        let mut held = 0;
-        for (span, _) in self.reader.spans()? {
-            let mut all = Bits::none();
-            self.reader.add_posting(span, Field::All, &[], &mut all)?;
-            let of_span = all.iter().map(|low| entry_at(span, low));
-            held += of_span.filter(|id| hold.covers(*id)).count() as u64;
+    /// Returns how many entries each hold applies to, purged ones included, and the bytes of the
+    /// sources and reports of those that are not purged. Reads every entry, if there is a hold.
+    pub(crate) fn under_holds(&self) -> Result<BTreeMap<String, HeldContent>, IndexError> {
+        let holds = self.holds();
+        let mut held: BTreeMap<String, HeldContent> = BTreeMap::new();
+        if holds.is_empty() {
+            return Ok(held);
         }
-        let newer = EntryId(self.reader.totals.newest_entry).next()..=EntryId(u64::MAX);
-        let changed = self.changed_rows(newer);
-        held += changed.iter().filter(|(id, _)| hold.covers(*id)).count() as u64;
+        self.walk_rows(|id, row| {
+            let row: EntryRow<'_> = rows::decode(row)?;
+            for name in row.names_on(&holds, id) {
+                let sum = held.entry(name).or_default();
+                sum.entries += 1;
+                if row.head.purged_at.is_none() {
+                    sum.bytes = sum.bytes.saturating_add(row.content_bytes());
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
         Ok(held)
     }
 
@@ -403,11 +405,24 @@ impl View {
     }
 }
 
-/// Returns the names of the holds on an entry.
-pub(super) fn names_on(holds: &BTreeMap<String, Arc<HoldRow>>, id: EntryId) -> Vec<String> {
-    holds
-        .iter()
-        .filter(|(_, hold)| hold.covers(id))
-        .map(|(name, _)| name.clone())
-        .collect()
+/// What a hold keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct HeldContent {
+    pub(crate) entries: u64,
+    /// Bytes of sources and reports before compression and deduplication.
+    pub(crate) bytes: u64,
+}
+
+/// Returns the holds of a state after the changes of a layer above it.
+pub(in crate::index) fn in_force(
+    mut below: BTreeMap<String, Arc<HoldRow>>,
+    changed: &BTreeMap<String, Option<Arc<HoldRow>>>,
+) -> BTreeMap<String, Arc<HoldRow>> {
+    for (name, hold) in changed {
+        match hold {
+            Some(hold) => below.insert(name.clone(), Arc::clone(hold)),
+            None => below.remove(name),
+        };
+    }
+    below
 }

@@ -6,6 +6,8 @@ mod evidence;
 mod layers;
 mod locks;
 mod personal;
+mod purges;
 mod queue;
 
 pub(crate) use layers::View;
+pub(in crate::index) use layers::in_force;

@@ -44,6 +44,7 @@ pub(in crate::index) fn begin(db: &Database, store: StoreId) -> Result<(), Index
     txn.open_table(tables::JOBS)?;
     txn.open_table(tables::CONFIG)?;
     txn.open_table(tables::HOLDS)?;
+    txn.open_table(tables::PENDING_PURGES)?;
     txn.open_table(tables::COUNTERS)?;
     txn.open_table(tables::LOSSES)?;
     txn.open_table(tables::UNREADABLE)?;
@@ -312,6 +313,16 @@ fn write_small(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexErr
         match hold {
             Some(hold) => drop(holds.insert(name.as_str(), rows::encode(&**hold).as_slice())?),
             None => drop(holds.remove(name.as_str())?),
+        }
+    }
+    let mut pending = txn.open_table(tables::PENDING_PURGES)?;
+    for (plan, purge) in &small.pending_purges {
+        match purge {
+            Some(purge) => {
+                let row = rows::encode(&**purge);
+                drop(pending.insert(plan.as_str(), row.as_slice())?);
+            }
+            None => drop(pending.remove(plan.as_str())?),
         }
     }
     if let Some(locks) = &small.locks {

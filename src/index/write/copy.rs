@@ -13,7 +13,8 @@ use redb::{
 use std::ops::Bound;
 
 /// Calls `$each` with every table that is copied as it is: the table that is read, then its
-/// definition. `meta` and `holds` are not among them, because a [`Reader`] holds them decoded.
+/// definition. `meta`, `holds` and `pending_purges` are not among them, because a [`Reader`] has
+/// them decoded.
 macro_rules! each_table {
     ($reader:expr, $each:ident $(, $more:expr)*) => {
         $each(&$reader.entries.table, tables::ENTRIES $(, $more)*)?;
@@ -50,6 +51,10 @@ pub(in crate::index) fn copy(reader: &Reader, to: &Database) -> Result<(), Index
         let mut holds = txn.open_table(tables::HOLDS)?;
         for (name, hold) in &reader.holds {
             holds.insert(name.as_str(), rows::encode(&**hold).as_slice())?;
+        }
+        let mut pending = txn.open_table(tables::PENDING_PURGES)?;
+        for (plan, purge) in &reader.pending_purges {
+            pending.insert(plan.as_str(), rows::encode(&**purge).as_slice())?;
         }
         let mut meta = txn.open_table(tables::META)?;
         meta.insert(tables::META_APPLIED, &reader.applied.0.to_le_bytes()[..])?;

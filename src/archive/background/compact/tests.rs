@@ -3,7 +3,6 @@
 use super::*;
 use crate::archive::background::rewrite::read_back;
 use crate::archive::files::pack_files::pack_path;
-use crate::archive::messages::Request;
 use crate::archive::state::missing::sums_agree;
 use crate::archive::state::reclaimable::dead;
 use crate::archive::{Archive, Depth, NewEntry, Options};
@@ -101,8 +100,7 @@ fn purge_without_compaction(archive: &Archive, converter: &str) {
         ..Policy::default()
     };
     let plan = archive.plan_purge(&policy, AsOf::Clock).expect("a plan");
-    let purge = |reply| Request::Purge(Arc::new(plan), "test".into(), None, reply);
-    archive.wait(purge).expect("recorded");
+    archive.record_purge(&plan, "test", None).expect("recorded");
 }
 
 #[test]

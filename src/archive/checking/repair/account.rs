@@ -85,9 +85,12 @@ pub(super) fn unrecorded_losses(archive: &Archive) -> Result<UnrecordedLosses> {
                 }
             }
             // Reports are named by events of their own.
-            Body::PurgedEntries(body) if matches!(body.what(), Part::Entry | Part::Source) => {
+            Body::PurgedEntries(body)
+                if body.final_at.is_none() && matches!(body.what(), Part::Entry | Part::Source) =>
+            {
                 purged.push(body.entries);
             }
+            Body::PurgeFinalized(body) => purged.push(body.entries),
             _ => {}
         }
     }

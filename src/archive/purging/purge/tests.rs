@@ -1,5 +1,7 @@
 //! Plans and purges, and that purged content is nowhere on the disk.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::archive::{NewAttempt, NewEntry, Options};
 use crate::disk::sim::{Fault, Repeat, SimDisk};
@@ -141,9 +143,9 @@ fn a_purge__finishes_one_that_was_cut_off() {
         assert_eq!(plan.count, 1);
         plan
     };
-    let plan = Arc::new(plan_for(&cut_off, "FCT"));
+    let plan = plan_for(&cut_off, "FCT");
     cut_off
-        .wait(|reply| Request::Purge(plan, "asked for".into(), None, reply))
+        .record_purge(&plan, "asked for", None)
         .expect("recorded");
     let disk = disk.snapshot();
     assert!(is_anywhere(&disk, SECRET));

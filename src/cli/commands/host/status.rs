@@ -270,6 +270,21 @@ fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, Stri
             counted(retention.purged, "entry", "entries")
         ),
     ));
+    for waiting in &retention.waiting {
+        let entries = counted(waiting.entries, "entry", "entries");
+        known.push((
+            "purge waits",
+            format!("{}: {entries}; {}", waiting.converter, waiting.why),
+        ));
+    }
+    if retention.pending_entries > 0 {
+        let entries = counted(retention.pending_entries, "entry", "entries");
+        known.push((
+            "can be undone",
+            format!("the purge of {entries}: annals retention pending"),
+        ));
+    }
+    known.extend(retention.holds.iter().map(|hold| ("holds", hold.clone())));
     for store in &host.stores {
         let failed = store.signing_error.as_ref();
         known.extend(failed.map(|why| ("signing", format!("failed: {why}"))));

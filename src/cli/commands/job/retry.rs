@@ -36,7 +36,7 @@ fn failed(archive: &Archive, job: JobId) -> Result<Vec<EntryId>, Error> {
         let mut attempts = entry.attempts.iter();
         let succeeded =
             attempts.any(|tried| tried.job == Some(job) && tried.status == Outcome::Success);
-        if !succeeded && entry.purged_at.is_none() {
+        if !succeeded && entry.has_source() {
             failed.push(id);
         }
     }

@@ -80,6 +80,8 @@ fn an_old_file_without_archive_keys_gets_the_plans_defaults() {
         max_size: None,
         max_count: None,
         compression_level: 6,
+        facts_above: None,
+        delete_facts_only: false,
     };
     assert_eq!(config.converters[0].archive, expected);
     assert_eq!(config.defaults, expected);
