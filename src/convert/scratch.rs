@@ -58,8 +58,14 @@ impl Scratch {
     }
 
     /// Creates the folder of a slot in another temporary folder, whose lock marks both as in use.
+    /// Its name is random without an entry: a worker may remember files by their paths, and other
+    /// sources have the same name.
     pub(crate) fn of_slot_within(outer: &Path, slot: Slot<'_>) -> io::Result<Self> {
-        let path = match slot.create(outer, |_| Ok(false))? {
+        let named = match slot.entry {
+            Some(_) => slot.create(outer, |_| Ok(false))?,
+            None => None,
+        };
+        let path = match named {
             Some(path) => path,
             None => {
                 let path = unused(outer)?;
@@ -81,6 +87,8 @@ impl Scratch {
 /// What a temporary folder is for. Its name is computed from this.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Slot<'a> {
+    /// The store of the entry, or the folder of the converter's configuration.
+    pub(crate) owner: &'a str,
     /// The name of the converter.
     pub(crate) converter: &'a str,
     /// The entry that is converted. Without one, all sources of a converter share a slot.
@@ -121,9 +129,13 @@ impl Slot<'_> {
         let account = rustix::process::geteuid().as_raw();
         #[cfg(not(unix))]
         let account = 0;
-        let Self { converter, entry } = self;
+        let Self {
+            owner,
+            converter,
+            entry,
+        } = self;
         let entry = entry.map_or(0, |entry| entry.0);
-        let what = format!("annals scratch\0{account}\0{entry}\0{number}\0{converter}");
+        let what = format!("annals scratch\0{account}\0{entry}\0{number}\0{owner}\0{converter}");
         let hash = BlobId::of(what.as_bytes()).to_string();
         format!("{PREFIX}{}", &hash[..32])
     }
@@ -475,6 +487,7 @@ mod tests {
     fn a_slot_has_the_same_folder_each_time() {
         let root = tempfile::tempdir().expect("folder");
         let slot = |entry| Slot {
+            owner: "store",
             converter: "ICT",
             entry,
         };
@@ -489,9 +502,12 @@ mod tests {
         let used = Scratch::of_slot(root.path(), slot(None)).expect("made");
         let beside = Scratch::of_slot(root.path(), slot(None)).expect("made");
         assert_ne!(used.path(), beside.path());
-        let inner = || Scratch::of_slot_within(used.path(), slot(None)).expect("made");
-        let (one, two) = (inner(), inner());
-        assert_ne!(one.path(), two.path());
+        let inner = |entry| {
+            let made = Scratch::of_slot_within(used.path(), slot(entry)).expect("made");
+            made.path().to_owned()
+        };
+        assert_eq!(inner(Some(EntryId(7))), inner(Some(EntryId(7))));
+        assert_ne!(inner(None), inner(None), "a worker may remember paths");
     }
 
     /// The name of a slot's folder can be known in advance. Whoever makes it first, or puts a link
@@ -502,6 +518,7 @@ mod tests {
         use std::os::unix::fs::symlink;
         let root = tempfile::tempdir().expect("folder");
         let slot = Slot {
+            owner: "store",
             converter: "ICT",
             entry: None,
         };
@@ -533,6 +550,7 @@ mod tests {
     fn a_slot_is_taken_over_when_its_process_is_gone() {
         let root = tempfile::tempdir().expect("folder");
         let slot = Slot {
+            owner: "store",
             converter: "ICT",
             entry: None,
         };

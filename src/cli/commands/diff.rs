@@ -147,8 +147,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     }
     if more > 0 {
         text += &format!(
-            "and {} more: --path PATTERN shows a part, --limit N more of them\n",
-            counted(more, "difference", "differences")
+            "and {}: --path PATTERN shows a part, --limit N shows more\n",
+            counted(more, "more difference", "more differences")
         );
     }
     if args.ignored && !difference.ignored.is_empty() {

@@ -136,6 +136,7 @@ fn how(pattern: &ChangePattern) -> String {
         ChangeKind::Factor(by) => format!("times {by}: {old} -> {new}"),
         ChangeKind::Offset(by) if by < 0.0 => format!("minus {}: {old} -> {new}", -by),
         ChangeKind::Offset(by) => format!("plus {by}: {old} -> {new}"),
+        ChangeKind::Rounding => format!("rounding: {old} -> {new}"),
         ChangeKind::Varied => format!("varied: {old} -> {new}"),
         _ => format!("{old} -> {new}"),
     }

@@ -202,13 +202,13 @@ impl Evidence {
                 if times.longest - times.shortest <= JITTER_S {
                     return None;
                 }
-                "every value a time after all those before, at varying distances".to_owned()
+                "every value a later time, at varying distances".to_owned()
             }
             Generated::Version => {
                 let (old, new) = self.versions.as_ref()?;
                 format!("every value {old:?} before and {new:?} now")
             }
-            Generated::Path => "every value the same file name in another folder".to_owned(),
+            Generated::Path => "the same file name in another folder".to_owned(),
             Generated::Duration => "every value how long a conversion took".to_owned(),
         };
         Some((kind, why))

@@ -32,6 +32,8 @@ pub enum ChangeKind {
     Factor(f64),
     /// This is added to numbers.
     Offset(f64),
+    /// Numbers differ by a billionth of their size at most.
+    Rounding,
     /// Values differ in many ways.
     Varied,
 }
@@ -78,6 +80,8 @@ enum Way {
     Pair,
     /// Numbers that differ by one factor, by one offset, or so far by both.
     Steady(Steady),
+    /// Numbers that are almost equal.
+    Rounding,
     Varied,
 }
 
@@ -113,7 +117,12 @@ impl Patterns {
             (None, _) => (Way::Added, None),
             (_, None) => (Way::Removed, None),
             (Some(old), Some(new)) if !is_same_type(old, new) => (Way::Type, None),
-            (Some(old), Some(new)) => (Way::Pair, number(old).zip(number(new))),
+            (Some(old), Some(new)) => match number(old).zip(number(new)) {
+                Some((old, new)) if (old - new).abs() <= ALMOST * old.abs().max(new.abs()) => {
+                    (Way::Rounding, None)
+                }
+                numbers => (Way::Pair, numbers),
+            },
         };
         let is_known = |pattern: &Pattern| {
             pattern.way == way
@@ -202,6 +211,7 @@ impl Pattern {
             Way::Removed => ChangeKind::Removed,
             Way::Type => ChangeKind::Type,
             Way::Pair => ChangeKind::Value,
+            Way::Rounding => ChangeKind::Rounding,
             Way::Varied => ChangeKind::Varied,
             Way::Steady(Steady { factor, offset }) => match (factor, offset) {
                 (Some(factor), _) => ChangeKind::Factor(rounded(factor)),
@@ -299,4 +309,97 @@ fn bytes_of(value: &Json, limit: usize) -> usize {
         }
     }
     sum
+}
+
+#[cfg(test)]
+mod tests {
+    //! Checks that a limit in another unit is told as one pattern, not as thousands of values.
+
+    use super::*;
+
+    fn told(pairs: &[(&str, &str)]) -> Vec<(ChangeKind, u64)> {
+        let mut patterns = Patterns::default();
+        let mut in_all = Counted::default();
+        let json =
+            |text: &str| (!text.is_empty()).then(|| Json::parse(text.as_bytes()).expect(text));
+        for (number, (old, new)) in (1..).zip(pairs) {
+            in_all.count(EntryId(number));
+            patterns.add(EntryId(number), &Change::new("/x", json(old), json(new)));
+        }
+        let told = patterns.told(in_all).into_iter();
+        told.map(|pattern| (pattern.kind, pattern.counted.reports))
+            .collect()
+    }
+
+    #[test]
+    fn numbers_are_told_by_what_they_have_in_common() {
+        assert_eq!(
+            told(&[
+                ("1", "1000"),
+                ("2.5", "2500"),
+                ("0.3", "300"),
+                ("1", "1000")
+            ]),
+            [(ChangeKind::Factor(1000.0), 4)]
+        );
+        assert_eq!(
+            told(&[("1", "1.5"), ("2", "2.5"), ("-7.25", "-6.75")]),
+            [(ChangeKind::Offset(0.5), 3)]
+        );
+        assert_eq!(
+            told(&[("\"1\"", "\"2\""), ("\"4\"", "\"8\"")]),
+            [(ChangeKind::Factor(2.0), 2)]
+        );
+        assert_eq!(told(&[("5", "6"); 3]), [(ChangeKind::Value, 3)]);
+        assert_eq!(
+            told(&[("1", "1.0000000000001"), ("3", "3.0000000000002")]),
+            [(ChangeKind::Rounding, 2)]
+        );
+        let scattered = [
+            ("1", "9.1"),
+            ("2", "3.3"),
+            ("5", "4.4"),
+            ("7", "1.9"),
+            ("3", "8.8"),
+        ];
+        assert_eq!(told(&scattered), [(ChangeKind::Varied, 5)]);
+    }
+
+    #[test]
+    fn other_ways_are_counted_apart() {
+        let mut pairs = vec![
+            ("", "1"),
+            ("1", ""),
+            ("1", "\"1\""),
+            ("\"P\"", "\"F\""),
+            ("\"P\"", "\"F\""),
+        ];
+        assert_eq!(
+            told(&pairs),
+            [
+                (ChangeKind::Value, 2),
+                (ChangeKind::Added, 1),
+                (ChangeKind::Removed, 1),
+                (ChangeKind::Type, 1)
+            ]
+        );
+        // Many values of no kind are one pattern, whatever their number.
+        let texts: Vec<String> = (0..50).map(|n| format!("\"t{}\"", n * n)).collect();
+        pairs.extend(
+            texts
+                .windows(2)
+                .map(|pair| (pair[0].as_str(), pair[1].as_str())),
+        );
+        let all = told(&pairs);
+        assert_eq!(all[0], (ChangeKind::Varied, 49));
+        assert!(all.len() <= PATTERNS_MAX, "{all:?}");
+    }
+
+    #[test]
+    fn long_values_are_described() {
+        let long = Json::text("ä".repeat(10_000));
+        assert!(bytes_of(&example(&long), usize::MAX) < EXAMPLE_BYTES_MAX);
+        let list = Json::List(vec![long; 3]);
+        assert_eq!(example(&list), Json::text("[ 3 items ]"));
+    }
 }

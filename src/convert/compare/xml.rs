@@ -179,7 +179,8 @@ impl Element {
         for (name, children) in self.children {
             members.push((Text::of(&name), Json::List(children)));
         }
-        let is_layout = has_children && self.text.trim().is_empty();
+        // A line break alone is layout in an empty element as well; a space may be a value.
+        let is_layout = self.text.trim().is_empty() && (has_children || self.text.contains('\n'));
         if !self.text.is_empty() && !is_layout {
             // Beside children, white space around a text is layout.
             let text = if has_children {
@@ -221,6 +222,13 @@ mod tests {
         assert!(parse(&format!("{bomb}<a>&c;</a>")).is_none());
         assert!(parse(&format!("{bomb}<a x='&b;'/>")).is_none());
         assert!(parse(&format!("{bomb}<a>&amp;&#65;</a>")).is_some());
+    }
+
+    #[test]
+    fn an_empty_element_may_be_written_on_two_lines() {
+        assert_eq!(told("<a>\n\t</a>"), told("<a/>"));
+        assert_ne!(told("<a> </a>"), told("<a/>"));
+        assert_ne!(told("<a> x</a>"), told("<a>x</a>"));
     }
 
     #[test]

@@ -110,6 +110,7 @@ fn run_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Option<Conv
         let request = Request {
             name: &name,
             modified: tree.modified(),
+            store: None,
             entry: None,
             arguments: &runner.converter().arguments,
         };
@@ -131,6 +132,7 @@ fn run_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Option<Conv
         let request = Request {
             name: &name,
             modified: tree.modified(),
+            store: None,
             entry: None,
             arguments: &runner.converter().arguments,
         };
@@ -142,6 +144,7 @@ fn run_path(runner: &Runner, path: &Path, cancel: &Cancel) -> Result<Option<Conv
     let request = Request {
         name: name_for(runner, &name),
         modified: metadata.modified().ok(),
+        store: None,
         entry: None,
         arguments: &runner.converter().arguments,
     };
@@ -244,6 +247,7 @@ pub(crate) fn run_on(
     let request = Request {
         name: name_for(runner, &entry.source_name),
         modified: entry.source_modified.and_then(system_time),
+        store: Some(archive.store_id()),
         entry: Some(entry.id),
         arguments: terms.arguments,
     };

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::convert::converter::Arguments;
-use crate::id::EntryId;
+use crate::id::{EntryId, StoreId};
 
 /// One source to convert.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +12,9 @@ pub struct Request<'a> {
     pub name: &'a str,
     /// The modification time of the source.
     pub modified: Option<SystemTime>,
+    /// The store that has the entry. Together they decide in which folder the converter sees the
+    /// source.
+    pub store: Option<StoreId>,
     /// The entry of the source.
     pub entry: Option<EntryId>,
     /// What the converter is given besides the source.

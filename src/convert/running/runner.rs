@@ -39,6 +39,8 @@ pub struct Runner {
     scratch_root: PathBuf,
     workers: AtomicUsize,
     session: Mutex<Arc<Session>>,
+    /// Sets the folders of this converter apart from those of others with its name.
+    owner: String,
     /// The files of a recorded converter; deleted when the runner is dropped.
     _files: Option<Scratch>,
 }
@@ -138,12 +140,18 @@ impl Runner {
                 unusable(&converter, &why).hint("`host check` tells what this machine can enforce")
             );
         }
-        let session = Session::begin(&converter, workers, scratch_root)?;
+        let owner = match &files {
+            // Its own folder has another name each time.
+            Some(_) => String::new(),
+            None => converter.dir.to_string_lossy().into_owned(),
+        };
+        let session = Session::begin(&converter, workers, scratch_root, &owner)?;
         Ok(Self {
             converter,
             scratch_root: scratch_root.to_owned(),
             workers: AtomicUsize::new(workers),
             session: Mutex::new(Arc::new(session)),
+            owner,
             _files: files,
         })
     }
@@ -215,6 +223,7 @@ impl Runner {
                 &self.converter,
                 self.workers.load(Ordering::Relaxed),
                 &self.scratch_root,
+                &self.owner,
             )?);
         }
         Ok(Arc::clone(&session))
@@ -249,7 +258,9 @@ impl Runner {
             Mode::Worker => (session.folder.path().join("in"), &["in"][..]),
         };
         // The path of the source is the same in each run, because converters write it into reports.
+        let store = request.store.map(|store| store.to_string());
         let slot = Slot {
+            owner: store.as_deref().unwrap_or(&self.owner),
             converter: &self.converter.name,
             entry: request.entry,
         };

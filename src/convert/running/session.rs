@@ -31,6 +31,7 @@ impl Session {
         converter: &Converter,
         workers: usize,
         scratch_root: &Path,
+        owner: &str,
     ) -> Result<Self> {
         if let (Some(path), Some(run_as)) = (converter.unreadable(), &converter.bounds.run_as) {
             let why = format!("the user {run_as} may not read {}", path.display());
@@ -39,6 +40,7 @@ impl Session {
         }
         let identity = Identity::of(converter)?;
         let slot = Slot {
+            owner,
             converter: &converter.name,
             entry: None,
         };

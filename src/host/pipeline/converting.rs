@@ -125,6 +125,7 @@ impl FileWorker {
         let request = convert::Request {
             name: &candidate.name.to_string_lossy(),
             modified: Some(candidate.meta.modified),
+            store: None,
             entry: None,
             arguments: &config.converter.arguments,
         };

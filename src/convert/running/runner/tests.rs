@@ -20,6 +20,7 @@ fn run(converter: Converter, name: &str, source: &[u8]) -> Result<Conversion> {
     let request = Request {
         name,
         modified: Some(UNIX_EPOCH + Duration::from_secs(1_000_000_000)),
+        store: None,
         entry: Some(EntryId(4711)),
         arguments: &runner.converter.arguments,
     };
@@ -80,6 +81,7 @@ fn what_a_script_lacks_before_it_ran_once_is_no_fault_of_the_source() {
         let request = Request {
             name: "x",
             modified: None,
+            store: None,
             entry: None,
             arguments: &runner.converter.arguments,
         };
@@ -156,6 +158,7 @@ fn a_python_worker_keeps_its_process_and_gets_its_arguments() {
         let request = Request {
             name: text,
             modified: None,
+            store: None,
             entry: None,
             arguments: &runner.converter.arguments,
         };
