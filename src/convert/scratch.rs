@@ -47,7 +47,7 @@ impl Scratch {
     /// Creates the folder of a slot below `root`. Its name is the same each time, unless another
     /// process or thread is using that folder.
     pub(crate) fn of_slot(root: &Path, slot: Slot<'_>) -> io::Result<Self> {
-        let Some(path) = slot.create(root, |path| replace_abandoned(path))? else {
+        let Some(path) = slot.create(root, replace_abandoned)? else {
             return Self::new(root);
         };
         let in_use = lock(&path);

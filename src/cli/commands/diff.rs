@@ -1,5 +1,7 @@
 //! `annals diff`: shows what differs between two attempts of one entry.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use crate::archive::{Access, Archive};
@@ -146,8 +148,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         more = hidden + difference.more_changes;
     }
     if more > 0 {
-        text += &format!(
-            "and {}: --path PATTERN shows a part, --limit N shows more\n",
+        let _ = writeln!(
+            text,
+            "and {}: --path PATTERN shows a part, --limit N shows more",
             counted(more, "more difference", "more differences")
         );
     }

@@ -1,5 +1,7 @@
 //! Renders the differences between the reports of many entries, summed up by place.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::differences::{short, short_path};
@@ -102,11 +104,11 @@ pub(crate) fn table(summary: &ChangeSummary, canvas: Canvas) -> String {
     let hidden = places.len().saturating_sub(PLACES_MAX) as u64;
     if hidden > 0 {
         let places = counted(hidden, "more place", "more places");
-        out += &format!("and {places}; --json has them all\n");
+        let _ = writeln!(out, "and {places}; --json has them all");
     }
     if summary.beyond() > 0 {
         let changes = counted(summary.beyond(), "more change", "more changes");
-        out += &format!("and {changes} at places beyond the first thousand\n");
+        let _ = writeln!(out, "and {changes} at places beyond the first thousand");
     }
     out
 }
@@ -175,9 +177,10 @@ pub(crate) fn proposal(summary: &ChangeSummary, rules: &RuleBook) -> String {
     };
     let mut out = String::new();
     for converter in proposal.converters() {
-        out += &format!(
+        let _ = writeln!(
+            out,
             "\nMost changed reports differ only in what is generated in each run. If that is\n\
-             right, write into the section of converter '{}':\n\n",
+             right, write into the section of converter '{}':\n",
             super::escape(converter)
         );
         out += &proposal.configuration(converter, rules.of_converter(converter));

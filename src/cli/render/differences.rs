@@ -1,6 +1,7 @@
 //! Renders the differences between the reports of one entry.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::escape::escape;
 use super::numbers::counted;
@@ -71,7 +72,7 @@ pub(crate) fn ignored(changes: &[Change], limit: usize, canvas: Canvas) -> Strin
     let mut text = Table::new(&columns, canvas).page(&rows);
     if let hidden @ 1.. = changes.len().saturating_sub(limit) {
         let more = counted(hidden as u64, "more difference", "more differences");
-        text += &format!("and {more}; --limit N shows more of them\n");
+        let _ = writeln!(text, "and {more}; --limit N shows more of them");
     }
     text
 }
@@ -89,7 +90,7 @@ pub(crate) fn in_context(found: &ChangeInContext, canvas: Canvas) -> String {
     let title = Style::Bold.paint(&path, canvas.colour).into_owned();
     let mut text = format!("\n{title}\n");
     if !names.is_empty() {
-        text += &format!("  in {}\n", names.join(" > "));
+        let _ = writeln!(text, "  in {}", names.join(" > "));
     }
     let own = change.path.rsplit('/').next().unwrap_or_default();
     let mut rows = Vec::new();

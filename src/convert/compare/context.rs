@@ -189,7 +189,7 @@ fn siblings(finding: &Finding<'_>, number: usize) -> Vec<Sibling> {
         .enumerate()
         .filter_map(|(place, (name, value))| {
             let value = single(value)?;
-            (place != position && !name.words().is_empty()).then(|| (place, name, value))
+            (place != position && !name.words().is_empty()).then_some((place, name, value))
         });
     let mut others: Vec<_> = others.collect();
     others.sort_by_key(|(place, ..)| place.abs_diff(position));

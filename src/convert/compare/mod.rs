@@ -99,4 +99,6 @@ fn summary(bytes: &[u8]) -> Json {
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod strangers;
+#[cfg(test)]
 mod tests;

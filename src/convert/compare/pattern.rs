@@ -127,8 +127,8 @@ impl Patterns {
         let is_known = |pattern: &Pattern| {
             pattern.way == way
                 && (way != Way::Pair
-                    || (is_example(&pattern.old, &change.old)
-                        && is_example(&pattern.new, &change.new)))
+                    || (is_example(pattern.old.as_ref(), change.old.as_ref())
+                        && is_example(pattern.new.as_ref(), change.new.as_ref())))
         };
         if let Some(known) = self.0.iter_mut().find(|pattern| is_known(pattern)) {
             known.counted.count(entry);
@@ -248,7 +248,7 @@ fn number(value: &Json) -> Option<f64> {
 }
 
 /// Returns true if a value is the one that was kept as an example.
-fn is_example(kept: &Option<Json>, value: &Option<Json>) -> bool {
+fn is_example(kept: Option<&Json>, value: Option<&Json>) -> bool {
     match (kept, value) {
         (Some(kept), Some(value)) => *kept == *value || *kept == example(value),
         (None, None) => true,

@@ -176,7 +176,7 @@ mod tests {
             "a,b\n\"1\"x,2",
             "a,b\nx\"y,2",
             "{\"a\":1,\"b\":2}\n1,2",
-            "a,b\n\01,2",
+            "a,b\n\x001,2",
             "Serial: 1, 2\nVolts: 3\n",
         ] {
             assert!(parse(text).is_none(), "{text:?}");

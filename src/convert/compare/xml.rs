@@ -179,18 +179,33 @@ impl Element {
         for (name, children) in self.children {
             members.push((Text::of(&name), Json::List(children)));
         }
-        // A line break alone is layout in an empty element as well; a space may be a value.
-        let is_layout = self.text.trim().is_empty() && (has_children || self.text.contains('\n'));
-        if !self.text.is_empty() && !is_layout {
-            // Beside children, white space around a text is layout.
-            let text = if has_children {
-                self.text.trim()
-            } else {
-                &self.text
-            };
+        // Beside children, all white space around a text is layout.
+        let text = if has_children {
+            self.text.trim()
+        } else {
+            without_layout(&self.text)
+        };
+        if !text.is_empty() {
             members.push((Text::of(""), Json::text(text)));
         }
         Json::Object(members)
+    }
+}
+
+/// Returns a text without the white space at its ends, where that has a line break in it. Programs
+/// that indent XML put it there. Other spaces may belong to the value.
+fn without_layout(text: &str) -> &str {
+    let rest = text.trim_start();
+    let text = if text[..text.len() - rest.len()].contains('\n') {
+        rest
+    } else {
+        text
+    };
+    let rest = text.trim_end();
+    if text[rest.len()..].contains('\n') {
+        rest
+    } else {
+        text
     }
 }
 
@@ -225,9 +240,10 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_element_may_be_written_on_two_lines() {
+    fn a_value_may_be_written_on_lines_of_its_own() {
         assert_eq!(told("<a>\n\t</a>"), told("<a/>"));
         assert_ne!(told("<a> </a>"), told("<a/>"));
+        assert_eq!(told("<a>\n  x y \n</a>"), told("<a>x y</a>"));
         assert_ne!(told("<a> x</a>"), told("<a>x</a>"));
     }
 

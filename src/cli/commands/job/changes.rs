@@ -1,5 +1,7 @@
 //! `annals job changes`: shows what differs in the reports of a job.
 
+use std::fmt::Write as _;
+
 use crossbeam_channel::Sender;
 use serde::Serialize;
 
@@ -51,7 +53,7 @@ struct Changes<'a> {
     fixed: u64,
     broken: u64,
     #[serde(flatten)]
-    changes: ChangesObject,
+    places: ChangesObject,
     entries: &'a [ChangedEntry],
     /// Number of entries beyond the listed ones.
     more_entries: u64,
@@ -135,7 +137,7 @@ pub(super) fn changes(args: Args, context: &mut Context<'_>) -> Result<Exit, Fai
             changed: number(Verdict::Changed),
             fixed: number(Verdict::Fixed),
             broken: number(Verdict::Broken),
-            changes: ChangesObject::of(summary),
+            places: ChangesObject::of(summary),
             entries: &collected.entries,
             more_entries: collected.more_entries,
         })?;
@@ -199,7 +201,7 @@ fn listed(collected: &Collected, pattern: &PathPattern, context: &Context<'_>) -
     let mut text = Table::new(&columns, context.canvas()).page(&rows);
     if collected.more_entries > 0 {
         let more = counted(collected.more_entries, "more entry", "more entries");
-        text += &format!("and {more}; --limit shows more of them\n");
+        let _ = writeln!(text, "and {more}; --limit shows more of them");
     }
     text
 }
