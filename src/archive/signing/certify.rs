@@ -189,9 +189,13 @@ impl Archive {
         self.refuse_pending(&fact.plan_id)?;
         let view = self.store().index.view();
         for event in purges {
+            // Only whole entries come back, and only where the purge had a grace period.
             let Body::PurgedEntries(fact) = &event.body else {
                 continue;
             };
+            if fact.final_at.is_none() {
+                continue;
+            }
             for id in fact
                 .entries
                 .iter()
