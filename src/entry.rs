@@ -5,6 +5,7 @@ mod extent;
 mod note;
 mod part;
 mod period;
+mod word;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +25,7 @@ pub use extent::{Extent, ReportPath};
 pub use note::{Correction, FactName, Note};
 pub use part::{Part, PurgedPart};
 pub use period::Period;
+pub use word::ParseWordError;
 
 /// Free facts about an entry, sorted by name.
 pub type Meta = BTreeMap<String, String>;
@@ -116,23 +118,6 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Status::from(*self).fmt(f)
-    }
-}
-
-/// Text that is not one of a fixed set of words.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is not one of {allowed}")]
-pub struct ParseWordError {
-    text: String,
-    allowed: String,
-}
-
-impl ParseWordError {
-    pub(crate) fn new<'a>(text: &str, allowed: impl IntoIterator<Item = &'a str>) -> Self {
-        Self {
-            text: text.to_owned(),
-            allowed: allowed.into_iter().collect::<Vec<_>>().join(", "),
-        }
     }
 }
 

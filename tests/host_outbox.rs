@@ -771,6 +771,58 @@ fn only_what_the_host_or_a_job_wants_sent_is_sent() {
     );
 }
 
+/// A converter is corrected, and its new report goes to a server that has the old one. The server
+/// is told which one it corrects, in the same words before and after a lost answer.
+#[test]
+fn a_correction_names_the_report_that_it_corrects() {
+    let server = Server::start();
+    let mut plant = Plant::new(&server);
+    plant.put("1.csv", "SN-1");
+    assert_eq!(plant.run().reports_submitted, 1);
+    let first = plant.only_entry().report_id.expect("taken");
+
+    let convert_again = |plant: &Plant, part: &str| {
+        let changed = CONVERTER.replace("P1", part);
+        fs::write(plant.dir.path().join("run.sh"), changed).expect("written");
+        let config = plant.config();
+        let submit = config.converters[0].submit.as_ref().expect("given");
+        let options = Reprocess::default()
+            .resend(Resend::Changed)
+            .endpoints(BTreeMap::from([("T".to_owned(), submit.endpoint())]))
+            .scratch(plant.dir.path());
+        let selection = select(plant.archive(), &Filter::default()).expect("selected");
+        let converters = [config.converters[0].converter.clone()];
+        let cancel = Cancel::default();
+        let (archive, quiet) = (plant.archive(), |_: &annals::convert::Step| {});
+        let result = reprocess(archive, &selection, &converters, &options, &cancel, &quiet);
+        assert_eq!(result.expect("ran").submitted, 1);
+    };
+    // Two corrections wait at once: each names the one before it.
+    convert_again(&plant, "P2");
+    convert_again(&plant, "P3");
+    server.then(Whim::LoseAnswer);
+    plant.run();
+    plant.restart();
+    while plant.waiting() > 0 {
+        plant.run();
+    }
+    let ids: Vec<String> = (plant.only_entry().attempts.iter())
+        .map(|attempt| attempt.reports[0].report_id.clone().expect("taken"))
+        .collect();
+    assert_eq!(ids.len(), 3);
+    let told: Vec<Option<String>> = (server.books().headers.iter())
+        .map(|head| {
+            let mut lines = head.lines().map(str::to_ascii_lowercase);
+            let line = lines.find(|line| line.starts_with("annals-corrects: "));
+            line.map(|line| line["annals-corrects: ".len()..].to_ascii_uppercase())
+        })
+        .collect();
+    let (first, second) = (Some(first), Some(ids[1].clone()));
+    assert_eq!(told, [None, first.clone(), first, second]);
+    assert_eq!(server.books().taken.len(), 3, "none was taken twice");
+    assert_eq!(plant.events("submit.intended"), 3);
+}
+
 #[test]
 fn a_server_that_is_down_holds_up_no_reports_for_another() {
     let address = Server::start().address;

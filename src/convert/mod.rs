@@ -34,8 +34,9 @@ pub use compare::{
     Tolerance, Verdict, compare, compare_in_context, compare_reports, compare_with, judge,
 };
 pub use converter::{
-    Arguments, Bounds, Companions, Converter, MASK, MissingSecret, Mode, Network, Order,
-    ParseRunAsError, ParseSerialInNameError, RunAs, Sandbox, SerialInName, Takes,
+    Arguments, Bounds, Companions, Converter, Expect, Expected, MASK, MissingSecret, Mode, Network,
+    OnSuspicious, Order, ParseRunAsError, ParseSerialInNameError, RunAs, Sandbox, SerialInName,
+    Takes,
 };
 pub(crate) use converter::{Beside, Listing, Need, Pattern, Secrets, expand};
 pub(crate) use folder::{
@@ -45,7 +46,7 @@ pub(crate) use folder::{
 pub use gate::{
     BrokenEntry, GateOptions, GateReport, GateVerdict, Waivers, gate, register, sample,
 };
-pub use guard::{Expect, Expected, OnSuspicious, measure};
+pub use guard::measure;
 pub(crate) use guard::{examine, examine_alone};
 pub use process::{Cancel, adopt_orphans};
 #[cfg(feature = "testing")]

@@ -3,12 +3,14 @@
 //! Numbers, paths, serials, hexadecimal, times, and quoted names are taken out of an error, so that
 //! `line 12: no serial` and `line 14: no serial` have one cause. A cause belongs to one converter.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Outcome, ParseWordError};
+use super::Outcome;
+use super::word::ParseWordError;
 
 /// Domain of the hashes behind the ids.
 const CONTEXT: &str = "annals 2026-11 failure cause v1";
@@ -163,13 +165,16 @@ pub(crate) struct Trouble<'a> {
 
 impl Trouble<'_> {
     /// Returns the causes: of the outcome, of each suspicion, and of each refusal by a server,
-    /// which is given with its HTTP status. None is returned twice.
+    /// which is given with its HTTP status. None is returned twice. An attempt that failed because
+    /// it is suspicious has its suspicions as causes.
     pub(crate) fn causes<'b>(
         &self,
         suspicious: impl Iterator<Item = &'b str>,
         refusals: impl Iterator<Item = (u16, &'b str)>,
     ) -> Vec<Cause> {
-        let mut causes = Vec::new();
+        let suspicions =
+            suspicious.map(|why| Cause::of(self.converter, CauseKind::Suspicious, why, &[]));
+        let mut causes: Vec<Cause> = suspicions.collect();
         let kind = match self.status {
             Outcome::Success | Outcome::Skipped => None,
             Outcome::Failed => Some(CauseKind::Failed),
@@ -179,18 +184,16 @@ impl Trouble<'_> {
         let stem = self.source_name.rsplit_once('.').map(|(stem, _)| stem);
         let named = [self.serial, self.part, Some(self.source_name), stem];
         let names: Vec<&str> = named.into_iter().flatten().collect();
-        if let Some(kind) = kind {
+        if let Some(kind) = kind.filter(|_| causes.is_empty()) {
             let error = self.error.unwrap_or_default();
             causes.push(Cause::of(self.converter, kind, error, &names));
         }
-        let reasons =
-            suspicious.map(|why| Cause::of(self.converter, CauseKind::Suspicious, why, &[]));
-        causes.extend(reasons);
         causes.extend(refusals.map(|(status, said)| {
             let words = format!("{status}: {}", normalised(said, &names));
             Cause::with(self.converter, CauseKind::Refused, words)
         }));
-        causes.dedup_by_key(|cause| cause.id);
+        let mut known = BTreeSet::new();
+        causes.retain(|cause| known.insert(cause.id));
         causes
     }
 }
@@ -330,14 +333,38 @@ fn put_piece(out: &mut String, piece: &str, names: &[&str]) {
     let core = piece.trim_end_matches(['.', '!', '?']);
     let end = &piece[core.len()..];
     let is_hex = core.len() >= HEX_LETTERS_MIN && core.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let differs =
-        core.chars().any(char::is_numeric) || is_hex || is_path(core) || is_one_of(core, names);
+    let differs = core.chars().any(char::is_numeric)
+        || is_hex
+        || is_path(core)
+        || is_file_name(core)
+        || is_address(core)
+        || is_one_of(core, names);
     out.push_str(if differs { ANY } else { core });
     out.push_str(end);
 }
 
 fn is_one_of(core: &str, names: &[&str]) -> bool {
     core.len() >= NAME_BYTES_MIN && names.iter().any(|name| name.eq_ignore_ascii_case(core))
+}
+
+/// Returns true for the name of a file of data: another entry has another one.
+fn is_file_name(word: &str) -> bool {
+    const ENDINGS: [&str; 24] = [
+        "atd", "bin", "css", "csv", "dat", "gz", "htm", "html", "js", "json", "log", "pdf", "png",
+        "std", "stdf", "tar", "tdms", "tmp", "tsv", "txt", "xlsx", "xml", "xspc", "zip",
+    ];
+    let ending = word.rsplit_once('.').filter(|(stem, _)| !stem.is_empty());
+    ending.is_some_and(|(_, ending)| {
+        ENDINGS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(ending))
+    })
+}
+
+/// Returns true for the address of a mailbox.
+fn is_address(word: &str) -> bool {
+    let parts = word.split_once('@');
+    parts.is_some_and(|(account, host)| !account.is_empty() && host.contains('.'))
 }
 
 /// Returns true for a word that looks like the path of a file.
@@ -419,10 +446,17 @@ mod tests {
         for (error, cause) in [
             ("line 12: no serial", "line *: no serial"),
             ("line=12: no serial", "line=*: no serial"),
-            ("no serial in /data/in/a b.csv", "no serial in * b.csv"),
+            ("no serial in /data/in/a b.csv", "no serial in *"),
             (r"cannot read C:\in\x.csv: locked", "cannot read *: locked"),
             (r"cannot read \\share\in\x.csv.", "cannot read *."),
             ("see https://wats/api?x=1 for more", "see * for more"),
+            ("chunk index-DbQxYzPp.js is gone", "chunk * is gone"),
+            ("no user pan@hb.io there", "no user * there"),
+            ("call call_edLiisyOJybNZLouC6 failed", "call * failed"),
+            (
+                "json.load: CONNECTION_CLOSED 1f462de3.local:5432",
+                "json.load: CONNECTION_CLOSED *",
+            ),
             ("unit K2510-00012 is unknown", "unit * is unknown"),
             ("unit widget-a is unknown", "unit * is unknown"),
             ("KeyError: 'Limits'", "KeyError: '*'"),

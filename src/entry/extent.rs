@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::ParseWordError;
+use super::word::ParseWordError;
 
 /// How much the reports of an attempt hold. It is recorded with the attempt, so that attempts can
 /// be compared without reading their reports.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::ParseWordError;
+use super::word::ParseWordError;
 use crate::id::EventSeq;
 use crate::time::Timestamp;
 

@@ -16,8 +16,8 @@ use crate::time::Timestamp;
 ///
 /// Errors are counted as one cause when they differ only in numbers, paths, serials, times and
 /// quoted names. Only the last attempt of each entry counts: an entry that was fixed later is no
-/// failure. Suspicious results and reports that a server refused are causes, too, so an entry may count
-/// for several.
+/// failure. Suspicious results and reports that a server refused are causes, too. An entry with two
+/// troubles counts for both.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -79,8 +79,8 @@ pub(crate) struct Criteria {
 }
 
 impl Filters {
-    /// Returns the filter that these arguments state. Dates are read as of now. It is complete after
-    /// `in_store`.
+    /// Returns the filter that these arguments state. Dates are read as of now. `in_store`
+    /// completes it.
     pub(crate) fn to_filter(&self, context: &Context<'_>) -> Result<Filter> {
         self.criteria.to_filter(&self.period, context)
     }

@@ -7,9 +7,9 @@ use std::str::FromStr;
 use super::arguments::Arguments;
 use super::bounds::Bounds;
 use super::companions::Companions;
+use super::expect::Expect;
 use super::order::Order;
 use crate::convert::compare::CompareRules;
-use crate::convert::guard::Expect;
 use crate::entry::ParseWordError;
 use crate::setters::setters;
 

@@ -267,7 +267,7 @@ pub fn register(
     expected: Option<ConverterId>,
     scratch: &Path,
 ) -> Result<ConverterId> {
-    let session = Session::begin(converter, 1, scratch)?;
+    let session = Session::begin(converter, 1, scratch, "")?;
     let id = session.identity.id;
     if expected.is_some_and(|expected| expected != id) {
         return Err(Error::new(ErrorKind::Changed, CHANGED).hint("test it again"));

@@ -1,11 +1,11 @@
 //! Measures a result and flags it where it is suspicious.
 
-use super::expect::{Expect, OnSuspicious};
 use super::judge::Case;
 use super::measure::measure;
 use super::siblings::SiblingSearch;
 use crate::Result;
 use crate::archive::Archive;
+use crate::convert::converter::{Expect, OnSuspicious};
 use crate::convert::process::STDOUT_BYTES_MAX;
 use crate::convert::protocol::Conversion;
 use crate::entry::{Attempt, Entry, Extent, Outcome, Unit};

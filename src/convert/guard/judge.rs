@@ -1,9 +1,9 @@
 //! Decides whether a result is suspicious. Pure but for the search for siblings, which is done only
 //! when they are needed.
 
-use super::expect::{Expect, Expected};
 use super::siblings::{SiblingSearch, Siblings};
 use crate::Result;
+use crate::convert::converter::{Expect, Expected};
 use crate::entry::Extent;
 
 /// Bytes that reports have, unless nearly all have fewer.
@@ -91,12 +91,8 @@ impl Case<'_> {
 
     fn steps(&self) -> Result<Option<String>> {
         let steps = self.now.steps.unwrap_or_default();
-        let counted = |number: u64| match number {
-            1 => "1 step".to_owned(),
-            number => format!("{number} steps"),
-        };
         if let Some(least) = self.expect.steps_min.filter(|least| steps < *least) {
-            let told = counted(steps);
+            let told = in_words(steps);
             return Ok(Some(format!("{told}; at least {least} are expected")));
         }
         let part = self.expect.steps_of_siblings;
@@ -107,14 +103,14 @@ impl Case<'_> {
         if let Some(before) = self.comparable_before()
             && let Some(had) = before.steps.filter(|had| is_few(*had))
         {
-            let told = counted(steps);
+            let told = in_words(steps);
             return Ok(Some(format!("{told}; the attempt before had {had}")));
         }
         let siblings = self.siblings.alike()?.with_steps_like(self.now);
         let median = siblings.median(|other| other.steps.unwrap_or_default());
         let is_rare = siblings.hardly_any(|other| other.steps.unwrap_or_default() <= steps);
         let is_odd = siblings.say_something() && is_few(median) && is_rare;
-        Ok(is_odd.then(|| format!("{}; {}", counted(steps), of_siblings(&siblings, median))))
+        Ok(is_odd.then(|| format!("{}; {}", in_words(steps), of_siblings(&siblings, median))))
     }
 
     fn values(&self) -> Result<Option<String>> {
@@ -133,7 +129,7 @@ impl Case<'_> {
         if !self.expect.values || steps == 0 || now.empty < steps {
             return Ok(None);
         }
-        let told = format!("{} empty values in {steps} steps", now.empty);
+        let told = format!("{} empty values in {}", now.empty, in_words(steps));
         let is_many = |others: u64| now.empty >= others.saturating_add(steps);
         if let Some(before) = self
             .comparable_before()
@@ -155,6 +151,13 @@ impl Case<'_> {
     fn comparable_before(&self) -> Option<&Extent> {
         self.before
             .filter(|before| before.counted_at == self.now.counted_at)
+    }
+}
+
+fn in_words(steps: u64) -> String {
+    match steps {
+        1 => "1 step".to_owned(),
+        steps => format!("{steps} steps"),
     }
 }
 

@@ -1,18 +1,18 @@
 //! Measures reports: their bytes, steps, measured values, and empty places.
 //!
 //! A report is read once and never held as a tree. The steps of a JSON report are the objects of
-//! the list that has the most of them. Lists in the same place of repeated objects, such as
-//! `/groups/*/steps`, count as one list.
+//! the list that has the most of them. Lists of one name count as one, at any depth, so that steps
+//! within steps and steps of several groups count together.
 
 use std::collections::HashMap;
 
-use super::expect::{Expect, Expected};
 use super::walk::{Child, Container, Scalar, Sink, walk};
 use super::xml;
+use crate::convert::converter::{Expect, Expected};
 use crate::entry::{Extent, PathPart, ReportPath, Unit};
 
-/// Most different places of lists that are told apart; further lists are not counted.
-const PLACES_MAX: usize = 4096;
+/// Most different names of lists that are told apart; further lists are not counted.
+const NAMES_MAX: usize = 4096;
 
 /// Measures the reports of a converter that named `unit`.
 ///
@@ -87,36 +87,21 @@ fn is_filled_at(report: &[u8], path: &ReportPath) -> bool {
     walk(report, Stated::new(path)).is_some_and(|stated| stated.is_filled)
 }
 
-/// The number of a place in a report. All items of a list are one place.
-type Place = usize;
-
-const ROOT: Place = 0;
-
-/// Counts the objects of all lists, by place.
+/// Counts the objects of all lists, by the name of the list.
 #[derive(Default)]
 struct Lists {
-    /// The member places below each place, and the place of the items of each list.
-    members: HashMap<(Place, Box<str>), Place>,
-    items: HashMap<Place, Place>,
-    /// What the list at each place holds, in the order of their beginnings.
+    /// Where the lists of a name are counted, as a position in `counts`.
+    named: HashMap<Box<str>, usize>,
     counts: Vec<Steps>,
-    /// Where the list at a place is counted, as a position in `counts`.
-    counted: HashMap<Place, usize>,
-    /// The lists and objects that the reading is in.
-    within: Vec<Level>,
-    /// The place of the next value; `None` where places are not told apart any more.
-    next: Option<Place>,
-    begun: bool,
-}
-
-struct Level {
-    place: Option<Place>,
-    /// Where a list is counted, as a position in `counts`.
-    counted: Option<usize>,
+    /// Where each list that the reading is in is counted; `None` for an object, and for a list
+    /// beyond the names that are told apart.
+    within: Vec<Option<usize>>,
+    /// Where a list that begins now is counted.
+    next: Option<usize>,
 }
 
 impl Lists {
-    /// Returns the list with the most objects; the first of those with equally many.
+    /// Returns the lists with the most objects; the first of those with equally many.
     fn most(self) -> Steps {
         let most = self.counts.into_iter().reduce(|most, other| {
             if other.steps > most.steps {
@@ -128,62 +113,48 @@ impl Lists {
         most.filter(|most| most.steps > 0).unwrap_or_default()
     }
 
-    fn place_of(&mut self, child: Child<'_>) -> Option<Place> {
-        let place = self.within.last()?.place?;
-        let next = ROOT + 1 + self.members.len() + self.items.len();
-        match child {
-            Child::Item(_) => match self.items.get(&place) {
-                Some(known) => Some(*known),
-                None if next > PLACES_MAX => None,
-                None => {
-                    self.items.insert(place, next);
-                    Some(next)
-                }
-            },
-            Child::Member(name) => {
-                let key = (place, Box::from(name));
-                match self.members.get(&key) {
-                    Some(known) => Some(*known),
-                    None if next > PLACES_MAX => None,
-                    None => {
-                        self.members.insert(key, next);
-                        Some(next)
-                    }
-                }
-            }
+    fn place_of(&mut self, name: &str) -> Option<usize> {
+        if let Some(known) = self.named.get(name) {
+            return Some(*known);
         }
+        if self.counts.len() >= NAMES_MAX {
+            return None;
+        }
+        self.counts.push(Steps::default());
+        self.named.insert(name.into(), self.counts.len() - 1);
+        Some(self.counts.len() - 1)
     }
 }
 
 impl Sink for Lists {
     fn begin(&mut self, container: Container) {
-        let place = if self.begun { self.next } else { Some(ROOT) };
-        self.begun = true;
         let counted = match container {
             Container::Object => {
                 // An object that is an item is a step of its list.
-                if let Some(at) = self.within.last().and_then(|level| level.counted) {
-                    self.counts[at].steps += 1;
+                if let Some(Some(at)) = self.within.last() {
+                    self.counts[*at].steps += 1;
                 }
                 None
             }
-            Container::List => place.map(|place| {
-                *self.counted.entry(place).or_insert_with(|| {
-                    self.counts.push(Steps::default());
-                    self.counts.len() - 1
-                })
-            }),
+            Container::List if self.within.is_empty() => self.place_of(""),
+            Container::List => self.next,
         };
-        self.within.push(Level { place, counted });
+        self.within.push(counted);
     }
 
     fn child(&mut self, child: Child<'_>) {
-        self.next = self.place_of(child);
+        // A list within a list has the name of the outer one.
+        self.next = match child {
+            Child::Item(_) => self.within.last().copied().flatten(),
+            Child::Member(name) => self.place_of(name),
+        };
     }
 
     fn scalar(&mut self, scalar: Scalar) {
-        for level in &self.within {
-            if let Some(at) = level.counted {
+        for (depth, counted) in self.within.iter().enumerate() {
+            let Some(at) = *counted else { continue };
+            // What is in steps within steps counts once.
+            if !self.within[..depth].contains(&Some(at)) {
                 self.counts[at].add(scalar);
             }
         }
@@ -303,6 +274,12 @@ mod tests {
                 r#"{"groups":[{"steps":[{"v":1},{"v":2}]},{"steps":[{"v":3}]},{"steps":[]}]}"#,
                 (3, 3, 1),
             ),
+            // Steps within steps, as in a sequence that calls others.
+            (
+                r#"{"steps":[{"v":1,"steps":[{"v":2},{"steps":[{"v":3},{"v":null}]}]}],"x":[{},{}]}"#,
+                (5, 3, 1),
+            ),
+            (r#"{"rows":[[{"v":1}],[{"v":2}]]}"#, (2, 2, 0)),
             (
                 r#"[{"v":null},{"v":""},{"v":[]},{"v":{}},{"v":"NaN"}]"#,
                 (5, 0, 5),
@@ -351,9 +328,9 @@ mod tests {
         }
     }
 
-    /// Names that are ids make a place of each list. The counting ends, and takes little memory.
+    /// Names that are ids make a list of each. The counting ends, and takes little memory.
     #[test]
-    fn a_report_with_too_many_places_is_counted_in_part() {
+    fn a_report_with_too_many_names_is_counted_in_part() {
         let lists: Vec<String> = (0..20_000)
             .map(|nth| format!(r#""{nth}":[{{}}]"#))
             .collect();

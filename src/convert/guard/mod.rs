@@ -6,7 +6,6 @@
 //! only because a converter never has it.
 
 mod examine;
-mod expect;
 mod judge;
 mod measure;
 mod siblings;
@@ -14,5 +13,4 @@ mod walk;
 mod xml;
 
 pub(crate) use examine::{examine, examine_alone};
-pub use expect::{Expect, Expected, OnSuspicious};
 pub use measure::measure;

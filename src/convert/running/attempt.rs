@@ -17,7 +17,7 @@ use crate::convert::guard::{examine, examine_alone};
 use crate::convert::process::Cancel;
 use crate::convert::protocol::Conversion;
 use crate::entry::{Entry, Outcome};
-use crate::id::{AttemptNo, ConverterId, EntryId, JobId};
+use crate::id::{AttemptNo, ConverterId, EntryId, JobId, StoreId};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -232,13 +232,15 @@ pub(crate) fn run_over(
         return Err(Error::new(ErrorKind::Refused, reason));
     }
     let mut source = archive.read(&entry.blake3)?;
-    run_on(runner, session, entry, terms, &mut source, cancel)
+    let store = archive.store_id();
+    run_on(runner, session, store, entry, terms, &mut source, cancel)
 }
 
 /// Runs a converter over the content of an entry, wherever it comes from, and records nothing.
 pub(crate) fn run_on(
     runner: &Runner,
     session: &Arc<Session>,
+    store: StoreId,
     entry: &Entry,
     terms: Terms<'_>,
     source: &mut dyn Read,
@@ -247,7 +249,7 @@ pub(crate) fn run_on(
     let request = Request {
         name: name_for(runner, &entry.source_name),
         modified: entry.source_modified.and_then(system_time),
-        store: Some(archive.store_id()),
+        store: Some(store),
         entry: Some(entry.id),
         arguments: terms.arguments,
     };

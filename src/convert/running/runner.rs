@@ -18,9 +18,8 @@ use super::worker::{seconds, too_much_output};
 use crate::archive::Archive;
 use crate::convert::compare::CompareRules;
 use crate::convert::converter::{
-    Arguments, Bounds, Converter, Mode, Order, Revealed, Sandbox, program, read_mode,
+    Arguments, Bounds, Converter, Expect, Mode, Order, Revealed, Sandbox, program, read_mode,
 };
-use crate::convert::guard::Expect;
 use crate::convert::process::{self, Cancel, End, Invocation, STDOUT_BYTES_MAX};
 use crate::convert::protocol::{self, Conversion, WorkerRequest};
 use crate::convert::sandbox::{self, Confinement, Enforcement};

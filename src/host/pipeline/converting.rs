@@ -94,8 +94,10 @@ impl FileWorker {
                 let ran = if entry.facts_only {
                     // Its content is in the watch folder only.
                     let source = taken.source(&ready.seen);
+                    let store = archive.store_id();
                     source.read(|mut content| {
-                        convert::run_on(&runner, &session, &entry, terms, &mut content, cancel)
+                        let content = &mut content;
+                        convert::run_on(&runner, &session, store, &entry, terms, content, cancel)
                     })?
                 } else {
                     convert::run_over(archive, &runner, &session, &entry, terms, cancel)?

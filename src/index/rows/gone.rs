@@ -1,6 +1,6 @@
 //! The rows of parts of an entry that were purged while the rest stays.
 
-use super::codec::Since;
+use super::since::Since;
 use crate::entry::Part;
 use crate::id::AttemptNo;
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,9 @@
 //! What is left of an entry: which of its contents are there, and which holds keep them.
 
-use super::codec::Since;
 use super::entry::EntryRow;
 use super::gone::{GonePart, GoneRow};
 use super::registry::HoldRow;
+use super::since::Since;
 use crate::entry::Part;
 use crate::id::{AttemptNo, EntryId};
 use crate::time::Timestamp;

@@ -1,7 +1,7 @@
 //! The rows of notes, inside the row of their entry.
 
-use super::codec::Since;
 use super::entry::EntryRow;
+use super::since::Since;
 use crate::entry::{Correction, FactName, Note, UnitGiven};
 use crate::event::{Annotated, Event, PersonalField};
 use crate::id::EventSeq;

@@ -8,7 +8,7 @@ use crate::event::{
 use crate::id::{ConverterId, EntryId, EventSeq, JobId};
 use crate::time::Timestamp;
 
-use super::entry::CorrectedRow;
+use super::report::CorrectedRow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

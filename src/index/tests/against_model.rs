@@ -9,10 +9,23 @@ use super::facts::*;
 use super::live::*;
 use super::model::Job;
 use super::questions::*;
-use crate::entry::{Entry, Status};
+use crate::entry::{Entry, Outcome, Status};
+use crate::index::terms::maker_term;
 use crate::index::*;
 use crate::query::Query;
 use crate::time::Timestamp;
+
+fn causes_of(entry: &Entry) -> BTreeSet<Vec<u8>> {
+    let causes = entry.causes().into_iter();
+    causes.map(|cause| cause.id.as_bytes().to_vec()).collect()
+}
+
+fn makers_of(entry: &Entry) -> BTreeSet<Vec<u8>> {
+    let mut made = entry.attempts.iter().rev();
+    let made = made.find(|attempt| attempt.status == Outcome::Success);
+    let maker = made.and_then(|made| Some(maker_term(&made.converter, &made.converter_id?)));
+    maker.into_iter().map(|term| term.to_vec()).collect()
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
@@ -45,6 +58,24 @@ proptest! {
             let ids = |entries: &[Entry]| entries.iter().map(|entry| entry.id.0).collect::<Vec<_>>();
             prop_assert_eq!(ids(&whole(&view, filter, *sort)), ids(&expected), "{:?} {:?}", filter, sort);
             prop_assert_eq!(ids(&paged(&view, filter, *sort, *limit)), ids(&expected), "{:?} {:?}", filter, sort);
+            for (groups, terms) in [
+                (view.groups_by_cause(filter), causes_of as fn(&Entry) -> BTreeSet<Vec<u8>>),
+                (view.groups_by_maker(filter), makers_of),
+            ] {
+                let groups = groups.expect("sound");
+                let mut anew: BTreeMap<Vec<u8>, (u64, u64, u64)> = BTreeMap::new();
+                for entry in all.iter().filter(|entry| selects(filter, entry)) {
+                    for term in terms(entry) {
+                        let id = entry.id.0;
+                        let known = anew.entry(term).or_insert((0, id, id));
+                        *known = (known.0 + 1, known.1.min(id), known.2.max(id));
+                    }
+                }
+                let found = groups.into_iter().map(|(term, group)| {
+                    (term, (group.entries, group.oldest.0, group.newest.0))
+                });
+                prop_assert_eq!(found.collect::<BTreeMap<_, _>>(), anew, "{:?}", filter);
+            }
             let rest = view.query(&Query {
                 filter: filter.clone(), sort: *sort, limit: Some(*limit), offset: 3, after: None,
             }).expect("sound");
