@@ -67,13 +67,13 @@ pub(crate) struct Criteria {
     /// Part of the file name, serial, part, error, a metadata value, or a note
     #[arg(long)]
     text: Option<String>,
-    /// The last attempt failed, or is suspicious, for this cause of `annals failures`
+    /// With this cause of `annals failures` in the last attempt
     #[arg(long, value_name = "CAUSE")]
     failure: Option<CauseId>,
-    /// The last attempt is suspicious although the converter says success
+    /// With a suspicious last result
     #[arg(long)]
     suspicious: bool,
-    /// The last success was made by another identity of its converter than the one that runs now
+    /// Whose last success another identity of the converter made
     #[arg(long)]
     outdated: bool,
 }

@@ -23,14 +23,14 @@ Examples:
   annals --config host.toml reprocess -c 'ICT CSV' --from 2026-03-01 --ramp --reason 'new limits'
   annals reprocess 4711 --converter-version recorded --compare-only --fail-on-change
 
-Exit code 1: a converter cannot run; 3: some entries failed; 4: nothing selected or compared; 6: changes."
+Exit code 1: a converter cannot run; 3: some failed; 4: nothing selected or compared; 6: changes."
 )]
 pub(crate) struct Args {
     /// Entries by id; or use filters
     #[arg(value_name = "ID")]
     pub(super) ids: Vec<EntryId>,
-    /// recorded: the one that ran last, from its archived files; current: the one configured now;
-    /// else a configured converter's name, or a recorded version or identity
+    /// recorded: the one that ran last, from its archived files; current: the one configured
+    /// now; else a configured name, or a recorded version or identity
     #[arg(long, value_name = "WHICH", default_value = "current")]
     pub(super) converter_version: String,
     /// Which arguments it is given [default: recorded with a recorded converter, else current]
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// Which new reports `annals host run` is to submit
     #[arg(long, default_value = "none")]
     pub(super) submit: Submit,
-    /// What a failed attempt means for the rest
+    /// After a failure
     #[arg(long, default_value = "skip")]
     pub(super) on_error: OnErrorArg,
     #[command(flatten)]
