@@ -126,6 +126,8 @@ pub mod docs {
     pub mod performance {}
     #[doc = include_str!("../docs/privacy.md")]
     pub mod privacy {}
+    #[doc = include_str!("../docs/promotion.md")]
+    pub mod promotion {}
     #[doc = include_str!("../docs/reliability.md")]
     pub mod reliability {}
     #[doc = include_str!("../docs/reprocessing.md")]

@@ -232,7 +232,7 @@ fn files_wait_when_the_current_identity_cannot_run() {
     let old = plant.path("old-sh");
     std::os::unix::fs::symlink("/bin/sh", &old).expect("linked");
     let config = format!("{CONFIGURATION}{GATED}");
-    let of_old = config.replace("\"sh\", \"run.sh\"", &format!("{:?}, \"run.sh\"", old));
+    let of_old = config.replace("\"sh\", \"run.sh\"", &format!("{old:?}, \"run.sh\""));
     plant.write("host.toml", &of_old);
     let running = host(&plant);
     assert_eq!(convert(&plant, "1.csv", "SN1"), "first");
@@ -426,7 +426,7 @@ fn a_replay_says_what_differs_from_the_environment_before() {
         fs::set_permissions(&interpreter, fs::Permissions::from_mode(0o755)).expect("set");
     };
     install("3.11.2");
-    let program = format!("{:?}, \"run.sh\"", interpreter);
+    let program = format!("{interpreter:?}, \"run.sh\"");
     let config = CONFIGURATION.replace("\"sh\", \"run.sh\"", &program);
     plant.write("host.toml", &config.replace("environment = \"sh\"\n", ""));
     plant.write("in/1.csv", "SN1");

@@ -16,6 +16,9 @@ use crate::host::submit::outbox::Outbox;
 use crate::id::ConverterId;
 use crate::{Error, ErrorKind, Result};
 
+/// A current identity, and what runs it.
+type Promoted = (ConverterId, Arc<Runner>);
+
 pub(in crate::host) struct ActiveConfig {
     pub(in crate::host) config: Config,
     pub(in crate::host) outbox: Arc<Outbox>,
@@ -25,7 +28,7 @@ pub(in crate::host) struct ActiveConfig {
     pub(in crate::host) replaced: Cancel,
     runners: Vec<Mutex<Option<Arc<Runner>>>>,
     /// Current identities that are not the configured ones, from their archived bundles.
-    promoted: Vec<Mutex<Option<(ConverterId, Arc<Runner>)>>>,
+    promoted: Vec<Mutex<Option<Promoted>>>,
     folders: CheckedFolders,
 }
 

@@ -16,7 +16,7 @@ mod supervise;
 pub use archives::Archives;
 pub use config::edit::Edit;
 pub use config::endpoint::{Relation, Submit};
-pub use config::promotion::{GateSettings, Promotion};
+pub use config::promotion::{GateOver, GateSettings, Promotion};
 pub use config::settings::{
     ArchiveSettings, Config, ConfigErrors, ConverterConfig, EvidenceSettings, KeyInfo, Links,
     LogFormat, Origin, Problem, Retry, Setting, Unarchivable, Writers,

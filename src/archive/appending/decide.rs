@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::promotion;
+use super::promotion::{is_known, may_promote, may_revoke};
 use crate::archive::messages::{Draft, Receipt};
 use crate::archive::purging::locks::{Locks, keeps, may_lock, may_unlock};
 use crate::entry::{Entry, Report, Submission};
@@ -39,6 +39,13 @@ pub(in crate::archive) fn decide(
         if view.blob(id)?.is_none_or(|blob| blob.place.is_none()) {
             return Ok(Some(Receipt::ContentNeeded));
         }
+    }
+    if is_known(&draft.body, view)? {
+        return Ok(Some(Receipt::Durable {
+            events: Vec::new(),
+            archived: None,
+            attempt: None,
+        }));
     }
     match &mut draft.body {
         Body::Archived(fact) => {
@@ -91,28 +98,8 @@ pub(in crate::archive) fn decide(
             }
         }
         Body::Annotated(fact) => has_labels(fact, view)?,
-        Body::ConverterRegistered(fact) if view.converter(&fact.converter_id)?.is_some() => {
-            return Ok(Some(Receipt::Durable {
-                events: Vec::new(),
-                archived: None,
-                attempt: None,
-            }));
-        }
-        Body::ConverterEnvironment(fact) => {
-            let known = view.environments(&fact.converter_id)?;
-            if known
-                .last()
-                .is_some_and(|(_, runs_on)| *runs_on == fact.runs_on)
-            {
-                return Ok(Some(Receipt::Durable {
-                    events: Vec::new(),
-                    archived: None,
-                    attempt: None,
-                }));
-            }
-        }
-        Body::ConverterPromoted(fact) => promotion::may_promote(fact, view)?,
-        Body::WaiverRevoked(fact) => promotion::may_revoke(fact, view)?,
+        Body::ConverterPromoted(fact) => may_promote(fact, view)?,
+        Body::WaiverRevoked(fact) => may_revoke(fact, view)?,
         Body::Erased(fact) => refuse_held(&fact.entries, view, now)?,
         Body::RetentionLocked(fact) => may_lock(fact, view)?,
         Body::RetentionUnlocked(fact) => may_unlock(fact, view)?,

@@ -1,6 +1,7 @@
-//! Decides whether a promotion, or the end of a waiver, may be recorded.
+//! Decides whether a promotion or the end of a waiver may be recorded, and whether a fact about a
+//! converter is known.
 
-use crate::event::{ConverterPromoted, WaiverRevoked};
+use crate::event::{Body, ConverterPromoted, WaiverRevoked};
 use crate::index::View;
 use crate::{Error, ErrorKind, Result};
 
@@ -28,6 +29,19 @@ pub(super) fn may_promote(fact: &ConverterPromoted, view: &View) -> Result<()> {
             .hint("`annals promotion show NAME` says which; compare with that one"));
     }
     Ok(())
+}
+
+/// Returns true when the log says already what a converter is, or what it runs on.
+pub(super) fn is_known(body: &Body, view: &View) -> Result<bool> {
+    Ok(match body {
+        Body::ConverterRegistered(fact) => view.converter(&fact.converter_id)?.is_some(),
+        Body::ConverterEnvironment(fact) => {
+            let known = view.environments(&fact.converter_id)?;
+            let last = known.last();
+            last.is_some_and(|(_, runs_on)| *runs_on == fact.runs_on)
+        }
+        _ => false,
+    })
 }
 
 /// Refuses to revoke what is no waiver of the converter, or was revoked before.

@@ -160,8 +160,8 @@ impl Archive {
         self.append_fact(Draft::fact(Body::ConverterWaived(waived)))
     }
 
-    /// Refuses a waiver whose filter or cause may be a personal value, because the log would keep it
-    /// for good.
+    /// Refuses a waiver whose filter or cause may be a personal value: the log would keep it for
+    /// good.
     fn refuse_personal(&self, waived: &ConverterWaived) -> Result<()> {
         let declared = self.personal_fields().into_iter();
         let fields: Vec<PersonalField> = declared

@@ -46,9 +46,12 @@ pub(super) fn lines(all: &[RanOn]) -> Vec<(&'static str, String)> {
         }
     }
     let is_one = lines.len() == 1;
-    let told = lines.into_iter().map(|(told, attempts)| match is_one {
-        true => told,
-        false => format!("{told} (attempt {})", attempts.join(", ")),
+    let told = lines.into_iter().map(|(told, attempts)| {
+        if is_one {
+            told
+        } else {
+            format!("{told} (attempt {})", attempts.join(", "))
+        }
     });
     told.map(|told| ("ran on", told)).collect()
 }
@@ -58,9 +61,12 @@ fn words(one: &RanOn) -> String {
         return "not recorded".to_owned();
     }
     let part = |name: &str| one.runs_on.get(name).cloned();
-    let packages = part("packages").map(|list| match list.contains("==") {
-        true => format!("{} packages", list.split(", ").count()),
-        false => list,
+    let packages = part("packages").map(|list| {
+        if list.contains("==") {
+            format!("{} packages", list.split(", ").count())
+        } else {
+            list
+        }
     });
     let parts = [
         part("interpreter"),

@@ -299,6 +299,21 @@ fn of_plant(notice: &Notice<'_>) {
             error = error.to_string(),
             "a converter cannot run; its files wait"
         ),
+        Notice::LineRuns { converter } => info!(converter, "a converter runs again"),
+        Notice::LeftBehind { steps } => warn!(
+            steps,
+            "ended without waiting for what hangs; the next run takes it up"
+        ),
+        Notice::Stopping { converting, within } => {
+            info!(converting, within_s = within.as_secs_f64(), "stopping");
+        }
+        _ => of_promotions(notice),
+    }
+}
+
+/// Logs what becomes of new identities of converters.
+fn of_promotions(notice: &Notice<'_>) {
+    match notice {
         Notice::CandidateWaits {
             converter,
             current,
@@ -327,14 +342,6 @@ fn of_plant(notice: &Notice<'_>) {
             verdict = report.verdict.to_string(),
             "a new identity is not promoted"
         ),
-        Notice::LineRuns { converter } => info!(converter, "a converter runs again"),
-        Notice::LeftBehind { steps } => warn!(
-            steps,
-            "ended without waiting for what hangs; the next run takes it up"
-        ),
-        Notice::Stopping { converting, within } => {
-            info!(converting, within_s = within.as_secs_f64(), "stopping");
-        }
         // The summary of a pass that did something is printed on stdout.
         _ => {}
     }

@@ -212,7 +212,7 @@ impl Found {
         };
         let mut lines = String::new();
         for (id, fares) in &self.fares {
-            lines.push_str(&format!("{id} {}\n", fares.word()));
+            lines.extend([&id.to_string(), " ", fares.word(), "\n"]);
         }
         let untried = count(Fares::Untried);
         let mut waivers: Vec<EventSeq> = self

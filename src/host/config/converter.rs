@@ -58,7 +58,12 @@ impl Reader<'_> {
         for (key, why) in wrong {
             self.wrong(&section, key, why);
         }
-        let promotion = Promotion::read(scope, archive_settings(scope).archives());
+        let promotion = Promotion::of(
+            scope.text("promotion") == "gated",
+            archive_settings(scope).archives(),
+            scope.optional_text("gate.over").as_deref(),
+            scope.whole("gate.sample"),
+        );
         let promotion = promotion.unwrap_or_else(|(key, why)| {
             self.wrong(&section, key, why);
             Promotion::Free

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::scope::Scope;
-
 /// Whether a new identity of a converter converts live files at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -20,8 +18,18 @@ pub enum Promotion {
 pub struct GateSettings {
     /// Maximum number of entries that are tried.
     pub sample: usize,
-    /// How long ago the oldest of them was archived; `None` is any time.
-    pub over: Option<Duration>,
+    /// Which entries are chosen from.
+    pub over: GateOver,
+}
+
+/// The entries over which a host tests a new identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GateOver {
+    /// All of its converter.
+    All,
+    /// Those that were archived so long ago at the most.
+    Last(Duration),
 }
 
 const DAY_S: u64 = 86_400;
@@ -32,35 +40,37 @@ impl Promotion {
         self != Self::Free
     }
 
-    /// Reads the keys of one converter. The error is a key with what is wrong with it.
-    pub(super) fn read(scope: &Scope<'_>, archives: bool) -> Result<Self, (&'static str, String)> {
-        if scope.text("promotion") != "gated" {
+    /// Returns what the keys of one converter say. The error is a key with what is wrong with it.
+    pub(super) fn of(
+        is_gated: bool,
+        archives: bool,
+        over: Option<&str>,
+        sample: usize,
+    ) -> Result<Self, (&'static str, String)> {
+        if !is_gated {
             return Ok(Self::Free);
         }
         if !archives {
             let why = "promotion = \"gated\" compares with archived entries, and needs archive_enabled = true and archive_source_files = true";
             return Err(("promotion", why.to_owned()));
         }
-        let Some(over) = scope.optional_text("gate.over") else {
+        let Some(over) = over else {
             return Ok(Self::Gated(None));
         };
-        let over = read_over(&over).ok_or_else(|| {
+        let over = read_over(over).ok_or_else(|| {
             let why = format!(
                 "gate.over = {over:?} must be a time such as \"90d\", \"12w\" or \"1y\", or \"all\""
             );
             ("gate.over", why)
         })?;
-        Ok(Self::Gated(Some(GateSettings {
-            sample: scope.whole("gate.sample"),
-            over,
-        })))
+        Ok(Self::Gated(Some(GateSettings { sample, over })))
     }
 }
 
-/// Reads `90d`, `12w`, `1y` or `all`. `None` when it is none of them, `Some(None)` for `all`.
-fn read_over(text: &str) -> Option<Option<Duration>> {
+/// Reads `90d`, `12w`, `1y` or `all`. `None` when it is none of them.
+fn read_over(text: &str) -> Option<GateOver> {
     if text == "all" {
-        return Some(None);
+        return Some(GateOver::All);
     }
     let number = text.strip_suffix(['d', 'w', 'y'])?;
     let days = match text.as_bytes().last()? {
@@ -72,7 +82,7 @@ fn read_over(text: &str) -> Option<Option<Duration>> {
         .parse()
         .ok()
         .filter(|number| (1..=36_500).contains(number))?;
-    Some(Some(Duration::from_secs(number * days * DAY_S)))
+    Some(GateOver::Last(Duration::from_secs(number * days * DAY_S)))
 }
 
 #[cfg(test)]
@@ -81,11 +91,11 @@ mod tests {
 
     #[test]
     fn a_time_that_is_looked_back_is_read_or_refused() {
-        let days = |days| Some(Some(Duration::from_secs(days * DAY_S)));
+        let days = |days| Some(GateOver::Last(Duration::from_secs(days * DAY_S)));
         assert_eq!(read_over("90d"), days(90));
         assert_eq!(read_over("12w"), days(84));
         assert_eq!(read_over("1y"), days(366));
-        assert_eq!(read_over("all"), Some(None));
+        assert_eq!(read_over("all"), Some(GateOver::All));
         for wrong in [
             "",
             "d",

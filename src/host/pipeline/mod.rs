@@ -12,6 +12,7 @@ pub(super) mod memory;
 pub(super) mod queue;
 pub(super) mod recording;
 pub(super) mod scan_folders;
+pub(super) mod steps;
 pub(super) mod stopped_converters;
 pub(super) mod threads;
 pub(super) mod turns;

@@ -17,7 +17,7 @@ use std::time::Instant;
 use self::from_history::FromHistory;
 pub(super) use self::from_history::JobTurn;
 pub(in crate::host) use self::lengths::QueueLengths;
-use self::serial_order::{InTurn, is_in_turn};
+use super::steps::{InTurn, RunningStep, Stage, conversions_by, is_in_turn, may_begin};
 use super::waiting::{ByConverter, ByFolder, QueuePosition};
 use crate::host::config::limits::ConverterLimits;
 use crate::host::panics::lock;
@@ -56,24 +56,6 @@ struct QueueState<Taken, Archived, Converted> {
     /// Files whose order matters, from the beginning of their conversion until it is recorded.
     in_turn: HashMap<PathBuf, InTurn>,
     closed: bool,
-}
-
-/// A step that a thread is working on.
-pub(in crate::host) struct RunningStep {
-    stage: Stage,
-    /// The file's position; `None` for a step that does not touch the file's folder.
-    position: Option<QueuePosition>,
-    since: Instant,
-    overdue: bool,
-}
-
-/// A stage of a file's way through the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::host) enum Stage {
-    Archiving = 0,
-    Converting = 1,
-    /// Recording, and clearing away.
-    Recording = 2,
 }
 
 /// A job for a thread of the last stage.
@@ -183,48 +165,6 @@ impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
     fn steps_in(&self, folder: &Path) -> impl Iterator<Item = &RunningStep> {
         let steps = self.running.values();
         steps.filter(move |step| step.is_in(folder))
-    }
-}
-
-/// Returns the number of conversions of files by a converter.
-fn conversions_by(running: &BTreeMap<u64, RunningStep>, converter: &str) -> usize {
-    let steps = running.values();
-    steps
-        .filter(|step| step.is_conversion_by(converter))
-        .count()
-}
-
-/// Returns true when another step of `stage` may start on a file of `folder`.
-fn may_begin(
-    running: &BTreeMap<u64, RunningStep>,
-    stage: Stage,
-    folder: &Path,
-    max: usize,
-) -> bool {
-    let steps = || running.values().filter(|step| step.is_in(folder));
-    !steps().any(|step| step.overdue) && steps().filter(|step| step.stage == stage).count() < max
-}
-
-impl RunningStep {
-    /// Returns true for a file of this converter that is being archived.
-    fn is_archiving_for(&self, converter: &str) -> bool {
-        let position = self.position.as_ref();
-        self.stage == Stage::Archiving
-            && !self.overdue
-            && position.is_some_and(|position| *position.converter == *converter)
-    }
-
-    /// Returns true for a conversion by this converter that is not overdue.
-    fn is_conversion_by(&self, converter: &str) -> bool {
-        let position = self.position.as_ref();
-        self.stage == Stage::Converting
-            && !self.overdue
-            && position.is_some_and(|position| *position.converter == *converter)
-    }
-
-    fn is_in(&self, folder: &Path) -> bool {
-        let position = self.position.as_ref();
-        position.is_some_and(|position| *position.folder == *folder)
     }
 }
 
@@ -437,6 +377,13 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         self.end_turn(&mut state, path);
     }
 
+    /// Lets the next file of the same serial be converted.
+    fn end_turn(&self, state: &mut QueueState<Taken, Archived, Converted>, path: &Path) {
+        if state.in_turn.remove(path).is_some() {
+            self.stages[Stage::Converting as usize].notify_all();
+        }
+    }
+
     pub(super) fn push_archived(&self, mut position: QueuePosition, archived: Archived) {
         let mut state = self.lock();
         if let Some(place) = &mut position.in_order {
@@ -575,7 +522,6 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
 
 mod from_history;
 mod lengths;
-mod serial_order;
 
 #[cfg(test)]
 mod tests;

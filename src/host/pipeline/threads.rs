@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::queue::Stage;
+use super::steps::Stage;
 use super::worker::FileWorker;
 use crate::host::active_config::ActiveConfig;
 use crate::host::observe::notice::Notice;

@@ -10,7 +10,7 @@ use crossbeam_channel::{bounded, select_biased};
 use crate::archive::Archive;
 use crate::convert::{Cancel, GateOptions, GateReport, Selection, Waivers, gate, register, select};
 use crate::host::active_config::ActiveConfig;
-use crate::host::config::promotion::{GateSettings, Promotion};
+use crate::host::config::promotion::{GateOver, GateSettings, Promotion};
 use crate::host::observe::notice::{Hooks, Notice};
 use crate::host::observe::status::PromotionStatus;
 use crate::host::pipeline::host::Host;
@@ -226,11 +226,11 @@ impl Host {
 fn selection(
     archive: &Archive,
     converter: &str,
-    over: Option<Duration>,
+    over: GateOver,
     now: Timestamp,
 ) -> Result<Selection> {
     let mut filter = Filter::default().converter(converter);
-    if let Some(over) = over {
+    if let GateOver::Last(over) = over {
         let micros = i64::try_from(over.as_micros()).unwrap_or(i64::MAX);
         filter = filter.from(Timestamp::from_micros(now.micros().saturating_sub(micros)));
     }

@@ -51,19 +51,9 @@ impl Overlay {
             Body::PurgedEntries(body) => fold.purged(event, body)?,
             Body::ConverterRegistered(body) => fold.registered(body)?,
             Body::ConverterEnvironment(body) => fold.runs_on(event, body)?,
-            Body::ConverterPromoted(body) => fold.change_promotions(&body.converter, |row| {
-                row.promoted.push((event.seq, body.converter_id));
-            })?,
-            Body::ConverterWaived(body) => fold.change_promotions(&body.converter, |row| {
-                row.waivers.push((event.seq, None));
-            })?,
-            Body::WaiverRevoked(body) => fold.change_promotions(&body.converter, |row| {
-                for (waiver, revoked) in &mut row.waivers {
-                    if *waiver == body.waiver {
-                        revoked.get_or_insert(event.seq);
-                    }
-                }
-            })?,
+            Body::ConverterPromoted(_) | Body::ConverterWaived(_) | Body::WaiverRevoked(_) => {
+                fold.promotions(event)?;
+            }
             Body::ConfigChanged(body) => fold.configured(body),
             Body::RetentionLocked(body) => fold.locked(event, body),
             Body::RetentionUnlocked(body) => fold.unlocked(body),
@@ -413,6 +403,26 @@ impl Fold<'_> {
             self.top.small_mut().converters.insert(id, row);
         }
         Ok(())
+    }
+
+    /// Folds an event about the promotions of a converter.
+    fn promotions(&mut self, event: &Event) -> Result<(), IndexError> {
+        match &event.body {
+            Body::ConverterPromoted(body) => self.change_promotions(&body.converter, |row| {
+                row.promoted.push((event.seq, body.converter_id));
+            }),
+            Body::ConverterWaived(body) => self.change_promotions(&body.converter, |row| {
+                row.waivers.push((event.seq, None));
+            }),
+            Body::WaiverRevoked(body) => self.change_promotions(&body.converter, |row| {
+                for (waiver, revoked) in &mut row.waivers {
+                    if *waiver == body.waiver {
+                        revoked.get_or_insert(event.seq);
+                    }
+                }
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn change_promotions(

@@ -159,11 +159,9 @@ impl Model {
                 let files = body.bundle.iter().map(|file| file.blob.blake3).collect();
                 self.bundles.entry(body.converter_id).or_insert(files);
             }
-            Body::ConverterEnvironment(body) => {
-                if self.bundles.contains_key(&body.converter_id) {
-                    let known = self.environments.entry(body.converter_id).or_default();
-                    known.push((event.time, body.runs_on.clone()));
-                }
+            Body::ConverterEnvironment(body) if self.bundles.contains_key(&body.converter_id) => {
+                let known = self.environments.entry(body.converter_id).or_default();
+                known.push((event.time, body.runs_on.clone()));
             }
             Body::ConverterPromoted(body) => {
                 let row = self.promotions.entry(body.converter.clone()).or_default();

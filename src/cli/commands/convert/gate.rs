@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::verb::{cancelled, configured};
+use super::configured::configured;
+use super::result::cancelled;
 use crate::archive::{Access, Archive};
 use crate::cli::entries::{Filters, nothing_selected};
 use crate::cli::render::{Cell, Column, Style, Table, count, counted, escape};
@@ -201,8 +202,7 @@ fn page(report: &GateReport, promoted: bool, context: &Context<'_>) -> String {
     } else {
         report.verdict.to_string()
     };
-    text += &format!("\n{}\n", style.paint(&escape(&verdict), canvas.colour));
-    text
+    text + "\n" + &style.paint(&escape(&verdict), canvas.colour) + "\n"
 }
 
 /// Lists the first entries that break.
@@ -233,10 +233,9 @@ fn broken(report: &GateReport, context: &Context<'_>) -> String {
             ]
         })
         .collect();
-    let mut text = Table::new(&columns, context.canvas()).page(&rows);
-    let more = report.evidence.broken.saturating_sub(rows.len() as u64);
-    if more > 0 {
-        text += &format!("and {} more; --json lists them\n", count(more));
+    let text = Table::new(&columns, context.canvas()).page(&rows);
+    match report.evidence.broken.saturating_sub(rows.len() as u64) {
+        0 => text,
+        more => format!("{text}and {} more; --json lists them\n", count(more)),
     }
-    text
 }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::verb::{Converted, cancelled, configured, exit, in_words, print_reports, remark};
+use super::configured::configured;
+use super::result::{Converted, cancelled, exit, in_words, print_reports, remark};
 use crate::cli::content::{no_entry, note_access, open_to_hand_out};
 use crate::cli::render::{count, counted, differences};
 use crate::cli::run::{Context, Exit, Failure};

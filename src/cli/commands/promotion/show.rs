@@ -187,9 +187,12 @@ fn what(waiver: &Waiver) -> String {
     if !fact.entries.is_empty() {
         let ranges = fact.entries.ranges().iter();
         let ranges: Vec<String> = ranges
-            .map(|(first, last)| match first == last {
-                true => first.to_string(),
-                false => format!("{first}-{last}"),
+            .map(|(first, last)| {
+                if first == last {
+                    first.to_string()
+                } else {
+                    format!("{first}-{last}")
+                }
             })
             .collect();
         parts.push(ranges.join(", "));

@@ -163,7 +163,7 @@ pub(super) fn page(
     }
     text += &facts(known, canvas);
     for what in &result.environments {
-        text += &format!("environment differs: {}\n", escape(what));
+        text.extend(["environment differs: ", &escape(what), "\n"]);
     }
     text += &changes::table(&findings.changes, canvas);
     text += &changes::ignored(&findings.changes);
