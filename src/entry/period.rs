@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::ParseWordError;
+use super::word::ParseWordError;
 
 /// A length of time by the calendar: days first, then months. The text form has years, months,
 /// weeks and days: `1y6mo`, `90d`.

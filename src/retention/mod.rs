@@ -3,6 +3,7 @@
 mod class;
 mod plan;
 mod policy;
+mod words;
 mod zone;
 
 pub use class::{Base, Class, Due, Keep, Keeps, PartDue, Undated};

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::{Part, Retention};
 use crate::id::{EntryId, EventSeq};
-use crate::retention::policy::{
-    BYPASS_GOVERNANCE, EVEN_WAITING, EXPIRED, EmptyPolicy, GovernanceLocks, Policy, Unsubmitted,
-    max_count, max_size, older_than,
+use crate::retention::policy::{EmptyPolicy, GovernanceLocks, Policy, Unsubmitted};
+use crate::retention::words::{
+    BYPASS_GOVERNANCE, EVEN_WAITING, EXPIRED, max_count, max_size, older_than,
 };
 use crate::time::Timestamp;
 
@@ -186,8 +186,8 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Adds an item that a class takes. `archived_at` and `bytes` are those of its entry and of what
-    /// goes, `freed` what the store no longer needs.
+    /// Adds an item. `archived_at` is when its entry was archived, `bytes` is the length of what
+    /// goes.
     pub(crate) fn take(&mut self, item: PlannedPurge, archived_at: Timestamp, bytes: u64) {
         let plan = &mut self.plan;
         match item.part {

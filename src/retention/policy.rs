@@ -1,6 +1,9 @@
 //! Retention policies: the rules that select entries to purge.
 
 use crate::retention::class::Class;
+use crate::retention::words::{
+    BYPASS_GOVERNANCE, EVEN_WAITING, EXPIRED, max_count, max_size, older_than,
+};
 use crate::setters::setters;
 use crate::time::Timestamp;
 
@@ -149,28 +152,4 @@ impl Policy {
         self.older_than_micros
             .map(|micros| now.plus_micros(micros.saturating_neg()))
     }
-}
-
-pub(crate) const EXPIRED: &str = "expired";
-/// Not a rule by itself: states that entries with waiting reports are purged too.
-pub(crate) const EVEN_WAITING: &str = "even-waiting";
-
-/// Not a rule by itself: states that governance locks are bypassed.
-pub(crate) const BYPASS_GOVERNANCE: &str = "bypass-governance";
-
-pub(crate) fn older_than(micros: i64) -> String {
-    const DAY: i64 = 86_400_000_000;
-    if micros % DAY == 0 {
-        format!("older-than {}d", micros / DAY)
-    } else {
-        format!("older-than {}s", micros / 1_000_000)
-    }
-}
-
-pub(crate) fn max_size(bytes: u64) -> String {
-    format!("max-size {bytes}")
-}
-
-pub(crate) fn max_count(entries: u64) -> String {
-    format!("max-count {entries}")
 }

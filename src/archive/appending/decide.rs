@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use super::promotion::{is_known, may_promote, may_revoke};
+use crate::archive::appending::locks::{Locks, keeps, may_lock, may_unlock};
 use crate::archive::messages::{Draft, Receipt};
-use crate::archive::purging::locks::{Locks, keeps, may_lock, may_unlock};
 use crate::entry::{Entry, Report, Submission};
 use crate::event::{Annotated, Archived, Body, EntryRanges};
 use crate::id::{AttemptNo, BlobId, EntryId};

@@ -5,6 +5,7 @@ pub(super) mod clock_step;
 pub(super) mod decide;
 pub(super) mod in_flight;
 pub(super) mod leader;
+pub(super) mod locks;
 pub(super) mod personal;
 mod prepare;
 mod promotion;

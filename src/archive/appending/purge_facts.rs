@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::archive::appending::locks::{Locks, keeps};
 use crate::archive::messages::Draft;
-use crate::archive::purging::locks::{Locks, keeps};
 use crate::entry::{Entry, Part};
 use crate::event::{Body, EntryRanges, PartName, PurgePlanned, PurgedEntries};
 use crate::id::EntryId;

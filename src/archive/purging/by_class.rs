@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use crate::Result;
+use crate::archive::appending::locks::Locks;
 use crate::archive::appending::purge_facts::logical_bytes;
 use crate::archive::handle::Archive;
 use crate::archive::purging::footprint::{Needs, Sizes};
-use crate::archive::purging::locks::Locks;
 use crate::archive::purging::purge::{empty_policy, spared, walk_selected};
 use crate::entry::{Entry, Part};
 use crate::id::EntryId;

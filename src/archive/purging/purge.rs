@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use crate::archive::appending::locks::{Locks, keeps};
 use crate::archive::appending::purge_facts::{logical_bytes, purge_facts};
 use crate::archive::files::event_line::decode;
 use crate::archive::handle::Archive;
 use crate::archive::purging::footprint::{Needs, Sizes};
-use crate::archive::purging::locks::{Locks, keeps};
 use crate::archive::state::compact_outcome::CompactOutcome;
 use crate::entry::{Entry, Part};
 use crate::index::{View, is_same_name};
@@ -156,9 +156,8 @@ impl Archive {
 
     /// Carries a plan out: records it, then frees the bytes.
     ///
-    /// Refused when the plan is empty, was altered, or is stale: holds, locks or purges came after it, or
-    /// a lock keeps one of its entries. The
-    /// refusal is recorded. On `Ok` the purge is durable, and [`PurgeOutcome::reclaim`] says
+    /// Refused when the plan is empty, was altered, or is stale: holds, locks or purges came after
+    /// it, or a lock keeps one of its entries. The refusal is recorded. On `Ok` the purge is durable, and [`PurgeOutcome::reclaim`] says
     /// whether its bytes are freed. On an error nothing was purged, except for the kinds
     /// `Poisoned` and `Io`: then the store must be opened again to learn whether it was.
     ///
@@ -249,8 +248,8 @@ impl Archive {
         reclaim
     }
 
-    /// Refuses a plan with an entry that a lock keeps. The writer looks again, by the same clock; but
-    /// only here it is known whether that clock is in doubt.
+    /// Refuses a plan with an entry that a lock keeps. The writer looks again, by the same clock.
+    /// But only here it is known whether that clock is in doubt.
     fn refuse_locked(&self, plan: &PurgePlan) -> Result<()> {
         let view = self.store().index.view();
         if view.locks().is_empty() {

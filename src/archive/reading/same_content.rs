@@ -46,7 +46,7 @@ pub struct FoundContent {
     pub report_id: Option<String>,
     /// When the answer of the server was recorded.
     pub submitted_at: Option<Timestamp>,
-    /// When it was purged, alone or with its entry: since then there is only the record of the content.
+    /// When it was purged, alone or with its entry: since then there is only the record of it.
     pub purged_at: Option<Timestamp>,
     /// True when the content was hashed and never stored.
     pub facts_only: bool,

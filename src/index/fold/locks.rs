@@ -47,9 +47,10 @@ impl Totals {
     pub(in crate::index) fn follow_clock(&mut self, event: &Event) {
         if let Body::ClockStepped(step) = &event.body {
             let step_micros = step.step_ms.saturating_mul(1_000);
+            // What the monotonic clock says is as good as an event of that time.
+            self.latest = self.latest.max(step.expected.micros());
             if step_micros > 0 {
-                let known = step.expected.micros().max(self.latest);
-                let ahead = step.found.micros().saturating_sub(known).max(0);
+                let ahead = step.found.micros().saturating_sub(self.latest).max(0);
                 self.clock_ahead = self.clock_ahead.saturating_add(ahead);
             } else {
                 let back = step_micros.saturating_neg().min(self.clock_ahead);

@@ -6,8 +6,7 @@ use super::note::NoteRow;
 use super::report::{ReportRow, SubmissionRow};
 use super::since::Since;
 use crate::entry::{
-    Attempt, Cause, Entry, Extent, Meta, Outcome, PurgedPart, Retention, Status, Trouble, Unit,
-    UnitGiven,
+    Attempt, Cause, Entry, Extent, Meta, Outcome, Retention, Status, Trouble, Unit, UnitGiven,
 };
 use crate::event::{Archived, Converted, PersonalField};
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, Sha256};
@@ -462,11 +461,7 @@ impl<'a> EntryRow<'a> {
             final_at: self.head.pending.map(|(_, at)| at),
             facts_only: self.facts_only,
             labels: self.labels().into_iter().map(str::to_owned).collect(),
-            purged_parts: (self.gone.iter())
-                .map(|gone| {
-                    PurgedPart::new(gone.part.part(), gone.at.at(self.head.archived_at), gone.by)
-                })
-                .collect(),
+            purged_parts: self.purged_parts(),
             notes: (self.notes.iter())
                 .map(|note| note.note(self.head.archived_at))
                 .collect(),

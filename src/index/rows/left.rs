@@ -4,13 +4,21 @@ use super::entry::EntryRow;
 use super::gone::{GonePart, GoneRow};
 use super::registry::HoldRow;
 use super::since::Since;
-use crate::entry::Part;
+use crate::entry::{Part, PurgedPart};
 use crate::id::{AttemptNo, EntryId};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl<'a> EntryRow<'a> {
+    /// Returns the parts that went, in their order.
+    pub(super) fn purged_parts(&self) -> Vec<PurgedPart> {
+        let archived = self.head.archived_at;
+        let part =
+            |gone: &GoneRow<'_>| PurgedPart::new(gone.part.part(), gone.at.at(archived), gone.by);
+        self.gone.iter().map(part).collect()
+    }
+
     /// Returns whether the source is not there: it never was, or a purge took it.
     pub(in crate::index) fn source_is_gone(&self) -> bool {
         self.head.purged_at.is_some() || self.source_went_before()

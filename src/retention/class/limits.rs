@@ -1,7 +1,7 @@
 //! The limits of a class on size, number and free disk.
 
 use super::Class;
-use crate::retention::policy::{max_count, max_size};
+use crate::retention::words::{max_count, max_size, min_free_disk};
 
 /// What is left of a class while its oldest entries are taken, and what is free on the disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,8 +25,4 @@ pub(crate) fn over(class: &Class, left: Tally, free: Option<u64>) -> Option<Stri
     size.map(max_size)
         .or_else(|| count.map(max_count))
         .or_else(|| disk.map(min_free_disk))
-}
-
-pub(crate) fn min_free_disk(bytes: u64) -> String {
-    format!("min-free-disk {bytes}")
 }

@@ -11,6 +11,7 @@ use std::str::FromStr;
 
 use crate::entry::ParseWordError;
 use crate::query::Filter;
+use crate::retention::words;
 use crate::retention::zone::{Until, Zone};
 use crate::setters::setters;
 
@@ -243,9 +244,9 @@ impl Class {
     /// Returns its rules in words.
     pub fn rules(&self) -> String {
         let mut rules = vec![format!("keep {}{}", self.keep, self.counting())];
-        rules.extend(self.max_size.map(super::policy::max_size));
-        rules.extend(self.max_count.map(super::policy::max_count));
-        rules.extend(self.min_free_disk.map(limits::min_free_disk));
+        rules.extend(self.max_size.map(words::max_size));
+        rules.extend(self.max_count.map(words::max_count));
+        rules.extend(self.min_free_disk.map(words::min_free_disk));
         rules.join(", ")
     }
 }
