@@ -99,7 +99,8 @@ struct Placed<'a> {
 
 #[derive(Serialize)]
 struct Reviewed<'a> {
-    reviewed: &'a str,
+    #[serde(rename = "reviewed")]
+    name: &'a str,
     until: Timestamp,
     reason: &'a str,
 }
@@ -211,7 +212,7 @@ fn review(args: &Review, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let until = context.zone().exact(until);
     if context.json() {
         context.print_json(&Reviewed {
-            reviewed: &args.name,
+            name: &args.name,
             until,
             reason: &args.reason,
         })?;

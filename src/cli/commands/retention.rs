@@ -8,13 +8,13 @@ use clap::Subcommand;
 use super::plan_file::{read_plan, unfreed, write_plan};
 use super::prove::{there_already, write_new};
 use super::retention_explain as explain;
-use super::retention_impact::{Previewed, breakdowns, share};
+use super::retention_impact::{Previewed, breakdowns, kept, share};
 use super::retention_lock as lock;
 use super::{pending, retention_what_if};
 use crate::archive::{Access, Archive, CompactOutcome, PurgeOutcome, RecordedPurge, Snapshot};
 use crate::cli::arguments::{parse_age, parse_size};
 use crate::cli::entries::refuse_unknown_converters;
-use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
+use crate::cli::render::{Cell, Column, Table, counted, escape, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::Refusal;
 use crate::query::Filter;
@@ -577,26 +577,6 @@ fn on_disk(plan: &PurgePlan) -> String {
     }
     let at_once = size(plan.bytes_freed_at_once);
     format!("{all} on disk ({at_once} at once, the rest when half of its packs is unneeded)")
-}
-
-/// Describes the entries that the rules select but something keeps, and why.
-fn kept(plan: &PurgePlan) -> Vec<String> {
-    let reasons = [
-        (plan.held_skipped, "kept by holds"),
-        (
-            plan.waiting_skipped,
-            "kept because their reports wait to be submitted",
-        ),
-        (plan.locked_skipped, "kept by retention locks"),
-        (
-            plan.undated_skipped,
-            "kept because what their period starts from is not known",
-        ),
-    ];
-    let reasons = reasons.into_iter().filter(|(entries, _)| *entries > 0);
-    reasons
-        .map(|(entries, why)| format!("{} {why}", count(entries)))
-        .collect()
 }
 
 #[cfg(test)]

@@ -48,6 +48,26 @@ pub(super) fn share(impact: &PlanImpact) -> String {
     )
 }
 
+/// Describes the entries that the rules select but something keeps, and why.
+pub(super) fn kept(plan: &PurgePlan) -> Vec<String> {
+    let reasons = [
+        (plan.held_skipped, "kept by holds"),
+        (
+            plan.waiting_skipped,
+            "kept because their reports wait to be submitted",
+        ),
+        (plan.locked_skipped, "kept by retention locks"),
+        (
+            plan.undated_skipped,
+            "kept because what their period starts from is not known",
+        ),
+    ];
+    let reasons = reasons.into_iter().filter(|(entries, _)| *entries > 0);
+    reasons
+        .map(|(entries, why)| format!("{} {why}", count(entries)))
+        .collect()
+}
+
 /// Returns the sum of groups that are not shown one by one.
 fn sum_of(groups: &[ImpactGroup]) -> Option<ImpactGroup> {
     let mut sum = groups.first()?.clone();

@@ -49,7 +49,7 @@ impl Fold<'_> {
         match final_at {
             None => self.top.totals.newest_final_purge = event.seq.0,
             Some(final_at) if entries > 0 => {
-                self.join_pending(event, body, final_at, entries, intended)
+                self.join_pending(event, body, final_at, entries, intended);
             }
             Some(_) => {}
         }

@@ -144,7 +144,9 @@ impl Model {
                         back.push(*id);
                     }
                 }
-                back.into_iter().for_each(|id| self.match_holds(id));
+                for id in back {
+                    self.match_holds(id);
+                }
             }
             Body::PurgeFinalized(body) => {
                 for (id, entry) in &mut self.entries {
