@@ -157,9 +157,10 @@ impl Archive {
     /// Carries a plan out: records it, then frees the bytes.
     ///
     /// Refused when the plan is empty, was altered, or is stale: holds, locks or purges came after
-    /// it, or a lock keeps one of its entries. The refusal is recorded. On `Ok` the purge is durable, and [`PurgeOutcome::reclaim`] says
-    /// whether its bytes are freed. On an error nothing was purged, except for the kinds
-    /// `Poisoned` and `Io`: then the store must be opened again to learn whether it was.
+    /// it, or a lock keeps one of its entries. The refusal is recorded. On `Ok` the purge is
+    /// durable, and [`PurgeOutcome::reclaim`] says whether its bytes are freed. On an error nothing
+    /// was purged, except for the kinds `Poisoned` and `Io`: then the store must be opened again to
+    /// learn whether it was.
     ///
     /// ```
     /// use annals::archive::{Archive, NewEntry};

@@ -253,26 +253,33 @@ impl Archive {
         Err(Error::new(ErrorKind::Damaged, said))
     }
 
-    /// Returns the events of the purge by a plan, or of the newest purge.
+    /// Returns the events of the purge by a plan, or of the newest purge that was not undone.
     fn purges(&self, plan: Option<&str>) -> Result<Vec<Event>> {
+        const KINDS: [&str; 2] = ["\"annals.purged.v1\"", "\"annals.purge.undone.v1\""];
         let mut purges: BTreeMap<String, Vec<Event>> = BTreeMap::new();
-        let mut newest = plan.map(str::to_owned);
+        let mut plans: Vec<String> = Vec::new();
         for leaf in self.events(EventSeq(1), None)? {
             let leaf = leaf?;
-            if !leaf.line.contains("\"annals.purged.v1\"") {
+            if !KINDS.iter().any(|kind| leaf.line.contains(kind)) {
                 continue;
             }
-            if let Ok(event) = decode(leaf.seq, leaf.bytes())
-                && let Body::PurgedEntries(fact) = &event.body
-            {
-                let of = fact.plan_id.clone();
-                if plan.is_none() {
-                    newest = Some(of.clone());
+            let Ok(event) = decode(leaf.seq, leaf.bytes()) else {
+                continue;
+            };
+            match &event.body {
+                Body::PurgedEntries(fact) => {
+                    let of = fact.plan_id.clone();
+                    if plans.last() != Some(&of) {
+                        plans.push(of.clone());
+                    }
+                    purges.entry(of).or_default().push(event);
                 }
-                purges.entry(of).or_default().push(event);
+                Body::PurgeUndone(fact) => plans.retain(|plan| *plan != fact.plan_id),
+                _ => {}
             }
         }
-        let found = newest.as_ref().and_then(|plan| purges.remove(plan));
+        let newest = plan.map(str::to_owned).or_else(|| plans.pop());
+        let found = newest.and_then(|plan| purges.remove(&plan));
         found.ok_or_else(|| {
             let said = match plan {
                 Some(plan) => format!("no purge was made by plan '{plan}'"),
