@@ -8,7 +8,7 @@ pub(crate) struct Comparing {
     /// Let every difference count, whatever the configuration says
     #[arg(long, conflicts_with = "ignore")]
     strict: bool,
-    /// Also leave out differences at this place, such as '/meta/id' or '*/uuid'
+    /// Also leave out this place, such as '/meta/id' or '*/uuid'
     #[arg(long, value_name = "PATTERN")]
     ignore: Vec<PathPattern>,
 }
