@@ -144,9 +144,10 @@ impl Cause {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         }
-        let [a, b, c, d, e, ..] = *hasher.finalize().as_bytes();
+        let mut id = [0; 5];
+        hasher.finalize_xof().fill(&mut id);
         Self {
-            id: CauseId([a, b, c, d, e]),
+            id: CauseId(id),
             kind,
             text,
         }
@@ -224,7 +225,7 @@ fn without_frames(text: &str) -> String {
     let mut in_frames = false;
     for line in text.lines() {
         let is_indented = line.starts_with([' ', '\t']);
-        if in_frames && is_indented || is_indented && line.trim_start().starts_with("at ") {
+        if is_indented && (in_frames || line.trim_start().starts_with("at ")) {
             continue;
         }
         in_frames = false;

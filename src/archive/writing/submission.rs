@@ -38,6 +38,9 @@ pub struct PendingSubmission {
     pub intended: bool,
     /// The report of an earlier attempt that the server has, and that this one corrects.
     pub corrects: Option<Corrected>,
+    /// A report in the same place of an earlier attempt waits in the same queue. What this one
+    /// corrects is known once that one is sent.
+    pub waits_for_earlier: bool,
     #[serde(skip)]
     place: QueuePlace,
 }
@@ -123,6 +126,9 @@ impl Snapshot {
                     key: key(self.store_id(), &row, place.report, made),
                     intended: row.intended,
                     corrects,
+                    waits_for_earlier: entry.is_some_and(|entry| {
+                        has_earlier_waiting(entry, converter, row.attempt, place.report)
+                    }),
                     place,
                 })
             })
@@ -136,6 +142,20 @@ fn made(entry: Option<&Entry>, row: &QueuedRow) -> Timestamp {
     let made = attempts.find(|attempt| attempt.attempt == row.attempt);
     // A waiting report always has an attempt. The key must exist even if the index says otherwise.
     made.map_or(row.since, |attempt| attempt.at)
+}
+
+/// Returns true when a report in the same place of an earlier attempt of the converter waits.
+fn has_earlier_waiting(entry: &Entry, converter: &str, attempt: AttemptNo, report: u32) -> bool {
+    let Ok(place) = usize::try_from(report) else {
+        return false;
+    };
+    entry.attempts.iter().any(|earlier| {
+        let report = earlier.reports.get(place);
+        earlier.attempt < attempt
+            && earlier.converter == converter
+            && report
+                .is_some_and(|made| matches!(made.submission, Some(Submission::Waiting { .. })))
+    })
 }
 
 /// Returns the newest report that the server has of an earlier attempt and in the same place.

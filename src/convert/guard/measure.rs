@@ -31,7 +31,7 @@ pub fn measure(reports: &[Vec<u8>], unit: &Unit, expect: &Expect) -> Extent {
             None => steps_of(report),
         };
         if let Some(found) = found {
-            extent.steps = Some(extent.steps.unwrap_or_default() + found.steps);
+            extent.steps = Some(extent.steps.unwrap_or_default() + found.number);
             extent.values += found.values;
             extent.empty += found.empty;
         }
@@ -48,7 +48,7 @@ pub fn measure(reports: &[Vec<u8>], unit: &Unit, expect: &Expect) -> Extent {
 /// The steps of one report, and what is in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Steps {
-    pub(super) steps: u64,
+    pub(super) number: u64,
     pub(super) values: u64,
     pub(super) empty: u64,
 }
@@ -104,13 +104,13 @@ impl Lists {
     /// Returns the lists with the most objects; the first of those with equally many.
     fn most(self) -> Steps {
         let most = self.counts.into_iter().reduce(|most, other| {
-            if other.steps > most.steps {
+            if other.number > most.number {
                 other
             } else {
                 most
             }
         });
-        most.filter(|most| most.steps > 0).unwrap_or_default()
+        most.filter(|most| most.number > 0).unwrap_or_default()
     }
 
     fn place_of(&mut self, name: &str) -> Option<usize> {
@@ -132,7 +132,7 @@ impl Sink for Lists {
             Container::Object => {
                 // An object that is an item is a step of its list.
                 if let Some(Some(at)) = self.within.last() {
-                    self.counts[*at].steps += 1;
+                    self.counts[*at].number += 1;
                 }
                 None
             }
@@ -212,7 +212,7 @@ impl Sink for Stated<'_> {
         self.next = match around {
             Progress::Parts(at) => match self.parts.get(at) {
                 None => {
-                    self.steps.steps += 1;
+                    self.steps.number += 1;
                     Progress::Inside
                 }
                 Some(part) => {
@@ -254,12 +254,12 @@ mod tests {
 
     fn steps(report: &str) -> Option<(u64, u64, u64)> {
         let found = steps_of(report.as_bytes())?;
-        Some((found.steps, found.values, found.empty))
+        Some((found.number, found.values, found.empty))
     }
 
     fn at(report: &str, path: &str) -> Option<(u64, u64, u64)> {
         let found = steps_at(report.as_bytes(), &path.parse().expect("a path"))?;
-        Some((found.steps, found.values, found.empty))
+        Some((found.number, found.values, found.empty))
     }
 
     #[test]

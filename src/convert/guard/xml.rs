@@ -54,7 +54,7 @@ pub(super) fn steps(report: &[u8], name: Option<&str>) -> Option<Steps> {
             steps.add(scalar_of(""));
         }
     }
-    steps.steps = match name {
+    steps.number = match name {
         Some(name) => names.get(name).copied().unwrap_or_default(),
         None => names.values().copied().max().unwrap_or_default(),
     };
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn steps_are_the_most_repeated_elements_or_those_of_a_name() {
-        let found = |name| steps(REPORT.as_bytes(), name).map(|found| found.steps);
+        let found = |name| steps(REPORT.as_bytes(), name).map(|found| found.number);
         assert!(is_xml(REPORT.as_bytes()) && !is_xml(b"{}") && !is_xml(b""));
         assert_eq!(found(None), Some(3));
         assert_eq!(found(Some("Report")), Some(1));

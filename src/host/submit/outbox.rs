@@ -285,9 +285,17 @@ impl Outbox {
         if page.is_empty() {
             return Ok(Advance::None);
         }
-        page.truncate(before_correction(&page));
-        if lane.submit.relation == Relation::None {
-            page.iter_mut().for_each(|pending| pending.corrects = None);
+        match lane.submit.relation {
+            Relation::None => page.iter_mut().for_each(|pending| pending.corrects = None),
+            // What a report corrects is known once the server has answered to the earlier one.
+            Relation::Header => {
+                let last = page.last().cloned();
+                page.retain(|pending| !pending.waits_for_earlier);
+                if page.is_empty() {
+                    *after = last;
+                    return Ok(Advance::Some);
+                }
+            }
         }
         match archive.intend_submissions(&page, &lane.endpoint) {
             // One of them was purged meanwhile; the next check does not find it.
@@ -366,20 +374,6 @@ impl Outbox {
         });
         Ok(())
     }
-}
-
-/// Returns how many of some waiting reports come before one that may correct another of them.
-///
-/// What a report corrects is recorded before it is sent, and is known only once the server has
-/// answered to the earlier one.
-fn before_correction(page: &[PendingSubmission]) -> usize {
-    let corrects = |nth: &usize| {
-        let (earlier, later) = (&page[..*nth], &page[*nth]);
-        earlier
-            .iter()
-            .any(|earlier| earlier.entry == later.entry && earlier.attempt != later.attempt)
-    };
-    (0..page.len()).find(corrects).unwrap_or(page.len())
 }
 
 /// How often the queues of an endpoint are processed.
