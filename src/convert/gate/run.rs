@@ -124,9 +124,7 @@ pub fn gate(
     }
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(reason) = result.blocked.first() {
-        found
-            .unfit
-            .get_or_insert_with(|| format!("it cannot run: {reason}"));
+        found.unfit.get_or_insert_with(|| cannot_run(reason));
     }
     if Identity::of(converter)?.id != candidate {
         found.unfit.get_or_insert_with(|| CHANGED.to_owned());
@@ -150,6 +148,19 @@ pub fn gate(
 
 /// Says that a gate tested something else than it was to.
 const CHANGED: &str = "the converter's files changed while it was tested";
+
+/// Says on one line that the new identity cannot run: with the first line of the reason, which says
+/// what happened, and the last, which mostly says why.
+fn cannot_run(reason: &str) -> String {
+    let mut lines = reason
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    match (lines.next(), lines.next_back()) {
+        (Some(first), Some(last)) => format!("it cannot run: {first} [...] {last}"),
+        _ => format!("it cannot run: {reason}"),
+    }
+}
 
 impl GateOptions {
     fn as_job(&self, converter: &Converter, against: Against) -> Reprocess {
@@ -194,8 +205,7 @@ impl Found {
                 fares
             }
             StepOutcome::Error { reason } | StepOutcome::NotTried { reason } => {
-                self.unfit
-                    .get_or_insert_with(|| format!("it cannot run: {reason}"));
+                self.unfit.get_or_insert_with(|| cannot_run(reason));
                 Fares::Untried
             }
             StepOutcome::Skipped { .. } | StepOutcome::Earlier { .. } => Fares::Untried,

@@ -58,16 +58,7 @@ impl Reader<'_> {
         for (key, why) in wrong {
             self.wrong(&section, key, why);
         }
-        let promotion = Promotion::of(
-            scope.text("promotion") == "gated",
-            archive_settings(scope).archives(),
-            scope.optional_text("gate.over").as_deref(),
-            scope.whole("gate.sample"),
-        );
-        let promotion = promotion.unwrap_or_else(|(key, why)| {
-            self.wrong(&section, key, why);
-            Promotion::Free
-        });
+        let promotion = self.promotion(&section);
         ConverterConfig {
             converter: Converter {
                 version: scope.optional_text("version"),
@@ -189,6 +180,21 @@ impl Reader<'_> {
             self.wrong(section, "complete_marker", message);
         }
         Some(marker)
+    }
+
+    /// Reads whether a new identity must be promoted.
+    fn promotion(&mut self, section: &Section<'_>) -> Promotion {
+        let scope = section.scope;
+        let promotion = Promotion::of(
+            scope.text("promotion") == "gated",
+            archive_settings(scope).archives(),
+            scope.optional_text("gate.over").as_deref(),
+            scope.whole("gate.sample"),
+        );
+        promotion.unwrap_or_else(|(key, why)| {
+            self.wrong(section, key, why);
+            Promotion::Free
+        })
     }
 
     /// Reads in which order sources are converted.
