@@ -283,7 +283,7 @@ impl Job<'_> {
             Stepped::Over(_) => self.turns.over(id),
         }
         order.come(number, (id, stepped), |(id, stepped)| match stepped {
-            Stepped::Over(outcome) => self.tell(id, outcome),
+            Stepped::Over(outcome) => self.tell(id, *outcome),
             Stepped::PutOff => {}
         });
     }
@@ -295,7 +295,7 @@ impl Job<'_> {
     /// Processes one entry and reports its result. Returns false when cancelled.
     fn step(&self, id: EntryId) -> bool {
         match self.work.step(id) {
-            Some(Stepped::Over(outcome)) => self.tell(id, outcome),
+            Some(Stepped::Over(outcome)) => self.tell(id, *outcome),
             Some(Stepped::PutOff) => {}
             None => return false,
         }

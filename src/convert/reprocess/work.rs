@@ -34,7 +34,7 @@ pub(super) struct Work<'a> {
 
 /// The result of a step.
 pub(super) enum Stepped {
-    Over(StepOutcome),
+    Over(Box<StepOutcome>),
     /// The converter could not run; the entry is tried again after all others.
     PutOff,
 }
@@ -86,11 +86,14 @@ impl Work<'_> {
     pub(super) fn finish(&self, converted: Converted) -> Stepped {
         let id = converted.entry.id;
         self.try_finish(converted)
-            .map_or_else(|unfit| self.unfit(id, unfit), Stepped::Over)
+            .map_or_else(
+                |unfit| self.unfit(id, unfit),
+                |over| Stepped::Over(Box::new(over)),
+            )
     }
 
     fn unfit(&self, id: EntryId, unfit: Unfit) -> Stepped {
-        Stepped::Over(match unfit {
+        Stepped::Over(Box::new(match unfit {
             Unfit::Skip(reason) => StepOutcome::Skipped { reason },
             Unfit::Error(error) => StepOutcome::Error {
                 reason: error.to_string(),
@@ -102,11 +105,11 @@ impl Work<'_> {
                     Instead::NotTried => StepOutcome::NotTried { reason },
                 }
             }
-        })
+        }))
     }
 
     pub(super) fn try_convert(&self, id: EntryId) -> Result<Option<Tried>, Unfit> {
-        let over = |outcome| Ok(Some(Tried::Stepped(Stepped::Over(outcome))));
+        let over = |outcome| Ok(Some(Tried::Stepped(Stepped::Over(Box::new(outcome)))));
         let entry = self
             .archive
             .snapshot()?
