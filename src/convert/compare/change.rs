@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::context::name_around;
+use super::names::name_around;
 use super::walk::Finding;
 use crate::convert::protocol::Json;
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::change::{Change, Difference};
-use super::compare_reports;
+use super::reports::compare_reports;
 use super::rules::CompareRules;
 use crate::convert::protocol::Json;
 use crate::entry::{Outcome, Unit};

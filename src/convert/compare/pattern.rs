@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::change::Change;
-use super::summary::Counted;
+use super::counted::Counted;
 use super::tolerance::machine_number;
 use crate::convert::protocol::Json;
 use crate::id::EntryId;

@@ -45,7 +45,7 @@ pub struct Proposal {
 impl ChangeSummary {
     /// Proposes rules when most changed reports differ in nothing but generated values.
     ///
-    /// Members that are named like data (a value, a limit, a status, a serial number, ...) are never
+    /// Members that are named like data (a value, a limit, a status, a serial number) are never
     /// proposed, nor are values that came in another report before, times that moved by a constant
     /// distance, and versions that differ from report to report. At least three reports must agree.
     pub fn proposal(&self) -> Option<Proposal> {

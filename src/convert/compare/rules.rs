@@ -217,14 +217,12 @@ pub struct RuleBook {
 }
 
 impl RuleBook {
-    /// Returns the rules that converters are configured with.
-    pub fn of<'c>(converters: impl IntoIterator<Item = &'c crate::convert::Converter>) -> Self {
-        let with_rules = converters
-            .into_iter()
-            .filter(|converter| !converter.compare.is_usual());
+    /// Returns a book of the rules of converters, each by its name.
+    pub fn of<'c>(rules: impl IntoIterator<Item = (&'c str, &'c CompareRules)>) -> Self {
+        let own = rules.into_iter().filter(|(_, rules)| !rules.is_usual());
         Self {
-            by_converter: with_rules
-                .map(|converter| (converter.name.clone(), converter.compare.clone()))
+            by_converter: own
+                .map(|(name, rules)| (name.to_owned(), rules.clone()))
                 .collect(),
             others: CompareRules::default(),
         }

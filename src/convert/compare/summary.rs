@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Serialize;
 
 use super::change::{Change, Difference};
+use super::counted::Counted;
 use super::evidence::Evidence;
 use super::judge::Verdict;
 use super::path::general;
@@ -33,28 +34,6 @@ pub struct ChangeSummary {
     uncombined: u64,
     verdicts: [u64; 4],
     ignored: BTreeMap<String, Counted>,
-}
-
-/// Number of reports and differences.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Counted {
-    /// Number of reports.
-    pub reports: u64,
-    /// Number of differences in them.
-    pub changes: u64,
-    #[serde(skip)]
-    last: Option<EntryId>,
-}
-
-impl Counted {
-    pub(super) fn count(&mut self, entry: EntryId) {
-        self.changes += 1;
-        if self.last != Some(entry) {
-            self.last = Some(entry);
-            self.reports += 1;
-        }
-    }
 }
 
 #[derive(Debug, Clone)]

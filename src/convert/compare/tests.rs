@@ -2,6 +2,7 @@
 //! without a fix shows no change.
 
 use super::*;
+use crate::convert::protocol::Json;
 use crate::entry::Outcome;
 
 fn paths(old: &str, new: &str) -> Vec<String> {
@@ -344,4 +345,15 @@ fn a_change_is_shown_with_what_is_around_it() {
             .len(),
         0
     );
+}
+
+/// An object of many members that all differ must not be searched for its name each time.
+#[test]
+fn wide_reports_are_compared_in_time() {
+    let wide = |value: u32| {
+        let members: Vec<String> = (0..100_000).map(|n| format!("\"m{n}\":{value}")).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    let found = compare(wide(1).as_bytes(), wide(2).as_bytes());
+    assert_eq!((found.changes.len(), found.more_changes), (10_000, 90_000));
 }

@@ -7,6 +7,7 @@ use super::path::{Part, Path};
 use super::rules::CompareRules;
 use super::{table, xml};
 use crate::convert::protocol::{Json, Text, pairs};
+use crate::id::BlobId;
 
 /// Maximum bytes of a text inside a report that is read as a document while items of a list are
 /// matched. Longer ones are matched as texts.
@@ -78,8 +79,14 @@ pub(super) fn walk(
         }
         return lines(rules, base, old, new, found);
     }
-    let (old, new) = (super::summary(old), super::summary(new));
+    let (old, new) = (whole(old), whole(new));
     walk.differ(Some(&old), Some(&new), None);
+}
+
+/// Describes a report that is shown as a whole.
+pub(super) fn whole(bytes: &[u8]) -> Json {
+    let id = BlobId::of(bytes).to_string();
+    Json::text(format!("{} bytes, blake3 {}", bytes.len(), &id[..16]))
 }
 
 /// Compares two texts line by line. Line ends do not count.

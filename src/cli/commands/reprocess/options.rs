@@ -51,7 +51,8 @@ fn plain(speed: &Speed, config: Option<&Config>) -> Reprocess {
 /// Returns the rules of the configured converters.
 pub(in crate::cli) fn configured_rules(config: Option<&Config>) -> RuleBook {
     let configured = config.iter().flat_map(|config| &config.converters);
-    RuleBook::of(configured.map(|config| &config.converter))
+    let converters = configured.map(|config| &config.converter);
+    RuleBook::of(converters.map(|converter| (converter.name.as_str(), &converter.compare)))
 }
 
 pub(super) fn options(args: &Args, config: Option<&Config>) -> Result<Reprocess, Error> {
