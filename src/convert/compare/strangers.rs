@@ -34,7 +34,7 @@ fn a_repeated_item_that_is_gone_is_a_change() {
     );
 }
 
-/// deepdiff 257: the first item is gone and the second changed, but it was told the other way round.
+/// deepdiff 257: the first item is gone and the second changed. It was told the other way round.
 #[test]
 fn items_are_paired_by_their_key_and_not_by_their_likeness() {
     let old = r#"{"l":[{"key":"a/","value":""},{"key":"a/no","value":"1"}]}"#;

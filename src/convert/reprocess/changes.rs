@@ -24,12 +24,12 @@ pub struct JobChange {
     pub judgement: Judgement,
 }
 
-/// Compares the attempts of a job, each with the attempt before it, and calls `each` in the order of
-/// the entries.
+/// Compares the attempts of a job, each with the attempt before it, and calls `each` in the order
+/// of the entries.
 ///
 /// `rules` replace the rules that the job recorded. Outcomes and reports are compared. What an
-/// attempt found out about the unit is not on record for each of them. Entries without an attempt of
-/// the job, or with none before it, are left out. Returns false when cancelled.
+/// attempt found out about the unit is not on record for each of them. Entries without an attempt
+/// of the job, or with none before it, are left out. Returns false when cancelled.
 ///
 /// # Errors
 /// `NotFound` for an unknown job, `Invalid` if this version does not know its rules, and errors of
@@ -73,7 +73,7 @@ pub fn job_changes(
 
 /// Judges an attempt by an earlier one, from their archived reports.
 ///
-/// What they found out about the unit is not compared, because it is not on record for each attempt.
+/// What they found out about the unit is not compared: it is not on record for each attempt.
 pub fn judge_attempts(
     archive: &Archive,
     rules: &RuleBook,
