@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::archive::{Access, FailureGroup};
 use crate::cli::entries::{Filters, in_shell, in_store, refuse_unknown_converters};
-use crate::cli::render::{Cell, Column, Table, count, counted, escape, path_text};
+use crate::cli::render::{Style, count, counted, escape, path_text};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
 use crate::cli::zone::Zone;
@@ -76,6 +76,26 @@ pub(crate) fn command_for(group: &FailureGroup, config: Option<&str>) -> String 
     format!("annals --config {config} reprocess --failure {id}")
 }
 
+/// Returns a cause in two lines: the numbers, and the words, which need the room of a line.
+fn block(group: &FailureGroup, zone: &Zone, colour: bool) -> String {
+    let id = group.cause.id.to_string();
+    let (first, last) = (zone.day(group.first), zone.day(group.last));
+    let when = if first == last {
+        first
+    } else {
+        format!("{first} to {last}")
+    };
+    format!(
+        "{:>7}  {}  {}, {}, {when}, such as entry {}\n         {}\n",
+        count(group.entries),
+        Style::Bold.paint(&id, colour),
+        group.cause.kind,
+        escape(&group.converter),
+        group.example,
+        escape(&group.cause.text)
+    )
+}
+
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let filter = args.filters.to_filter(context)?;
     let archive = context.open(Access::ReadOnly)?;
@@ -101,33 +121,12 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         context.note("the last attempt of every entry is well");
         return Ok(Exit::Done);
     };
-    let columns = [
-        Column::right("ENTRIES"),
-        Column::left("CAUSE"),
-        Column::left("KIND"),
-        Column::clipped("CONVERTER"),
-        Column::left("FIRST"),
-        Column::left("LAST"),
-        Column::right("EXAMPLE"),
-        Column::clipped("WHY"),
-    ];
-    let rows: Vec<_> = failures
+    let colour = context.canvas().colour;
+    let blocks: String = failures
         .iter()
-        .map(|group| {
-            vec![
-                Cell::new(count(group.entries)),
-                Cell::new(group.cause.id.to_string()),
-                Cell::new(group.cause.kind.name()),
-                Cell::new(&group.converter),
-                Cell::new(zone.day(group.first)),
-                Cell::new(zone.day(group.last)),
-                Cell::new(group.example.to_string()),
-                Cell::new(&group.cause.text),
-            ]
-        })
+        .map(|group| block(group, &zone, colour))
         .collect();
-    let page = Table::new(&columns, context.canvas()).page(&rows);
-    context.print(page)?;
+    context.print(blocks)?;
     if all > failures.len() {
         let more = counted((all - failures.len()) as u64, "more cause", "more causes");
         context.note(format_args!("and {more}"));
