@@ -80,20 +80,23 @@ pub(super) fn environment_note(converter: &Converter) -> String {
 /// Returns true when the environment note of a recorded converter was stated by a person, and not
 /// asked of its program. Such a note is part of the identity wherever the converter runs.
 pub(super) fn is_stated(note: &str, ran_on: Option<&Meta>, converter: &Converter) -> bool {
-    let asked = environment_note(converter);
-    match ran_on.and_then(|ran_on| ran_on.get(INTERPRETER)) {
-        _ if asked == note => false,
-        Some(interpreter) => interpreter != note,
-        // Older records do not say it. A program that tells no version was not asked for this one.
-        None => asked.is_empty(),
+    if let Some(interpreter) = ran_on.and_then(|ran_on| ran_on.get(INTERPRETER)) {
+        return interpreter != note;
     }
+    // Older records do not say it. A program that tells no version was not asked for this one.
+    note != environment_note(converter) && environment_note(converter).is_empty()
 }
 
 /// Returns what a converter runs on in this process, by name. What cannot be found out is absent.
 pub(in crate::convert) fn runs_on(converter: &Converter) -> Meta {
     let mut found = Meta::new();
     if let Some(program) = interpreter_of(converter) {
-        let mut version = version_line(&program, converter);
+        // Where a person states the note, an unknown program is not run with arguments of annals.
+        let may_ask = converter.environment.is_none() || is_python(&program);
+        let mut version = String::new();
+        if may_ask {
+            version = version_line(&program, converter);
+        }
         if version.is_empty() {
             version = digest_line(&program).unwrap_or_default();
         }
@@ -119,9 +122,13 @@ pub(in crate::convert) fn check(
     note: &str,
     converter: &Converter,
 ) -> EnvironmentCheck {
-    let now = runs_on(converter);
+    let mut converter = converter.clone();
+    if is_stated(note, then, &converter) {
+        converter.environment = Some(note.to_owned());
+    }
+    let now = runs_on(&converter);
     let Some(then) = then else {
-        let asked = environment_note(converter);
+        let asked = environment_note(&converter);
         return if note.is_empty() || asked.is_empty() || note == asked {
             EnvironmentCheck::NotRecorded
         } else {
