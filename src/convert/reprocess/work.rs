@@ -85,11 +85,10 @@ impl Work<'_> {
     /// Compares a conversion with the attempt before, and records it. Then it is durable.
     pub(super) fn finish(&self, converted: Converted) -> Stepped {
         let id = converted.entry.id;
-        self.try_finish(converted)
-            .map_or_else(
-                |unfit| self.unfit(id, unfit),
-                |over| Stepped::Over(Box::new(over)),
-            )
+        self.try_finish(converted).map_or_else(
+            |unfit| self.unfit(id, unfit),
+            |over| Stepped::Over(Box::new(over)),
+        )
     }
 
     fn unfit(&self, id: EntryId, unfit: Unfit) -> Stepped {
