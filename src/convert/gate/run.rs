@@ -170,7 +170,7 @@ impl GateOptions {
             rate: self.rate,
             compare_only: true,
             against,
-            rules: RuleBook::of([converter]),
+            rules: RuleBook::of([(converter.name.as_str(), &converter.compare)]),
             scratch: self.scratch.clone(),
             ..Reprocess::default()
         }

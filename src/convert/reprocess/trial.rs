@@ -57,7 +57,7 @@ pub fn try_entry(
         which: Which::Named(converter.name.clone()),
         on_error: OnError::Stop,
         compare_only: true,
-        rules: RuleBook::of([converter]),
+        rules: RuleBook::of([(converter.name.as_str(), &converter.compare)]),
         scratch: scratch.to_owned(),
         ..Reprocess::default()
     };
