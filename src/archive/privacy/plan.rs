@@ -10,6 +10,7 @@ use crate::archive::handle::Archive;
 use crate::event::{Body, Event, PersonalField, digest_text};
 use crate::id::{EntryId, EventSeq};
 use crate::index::{DisclosureRow, View};
+use crate::retention::GovernanceLocks;
 use crate::{Error, ErrorKind, Result};
 
 /// What an erasure would erase. Made by [`Archive::plan_erasure`], carried out by
@@ -60,7 +61,7 @@ pub struct PlannedAccount {
 pub struct HeldBack {
     /// The entry.
     pub id: EntryId,
-    /// The hold.
+    /// The hold; `lock NAME` for a retention lock.
     pub hold: String,
 }
 
@@ -94,6 +95,7 @@ impl Archive {
         let view = self.store().index.view();
         let ids: BTreeSet<EntryId> = ids.iter().copied().collect();
         let mut clear = self.in_the_clear(field, &ids, &view)?;
+        let locks = self.locks_now(&view);
         for id in ids {
             let entry = view.entry(id)?.ok_or_else(|| no_entry(id))?;
             if let Some(event) = clear.remove(&id) {
@@ -108,7 +110,11 @@ impl Archive {
                 .collect();
             if digests.is_empty() {
                 plan.without_value += 1;
-            } else if let Some(hold) = entry.holds.into_iter().next() {
+            } else if let Some(hold) = entry.holds.first() {
+                let hold = hold.clone();
+                plan.held.push(HeldBack { id, hold });
+            } else if let Some(lock) = locks.keeping(&entry, GovernanceLocks::Obey) {
+                let hold = format!("lock {}", lock.name);
                 plan.held.push(HeldBack { id, hold });
             } else {
                 plan.values += digests.len() as u64;

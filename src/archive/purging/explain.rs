@@ -58,10 +58,21 @@ pub enum KeptBy {
     WaitingReport,
 }
 
-/// Returns when the class of an entry lets all of it go; `Some(None)` is never, or not yet known.
-/// `None` when no class has it.
-pub(in crate::archive) fn whole_due(policy: &Policy, entry: &Entry) -> Option<Option<Timestamp>> {
-    let place = Classifier::new(&policy.classes).class_of(entry)?;
+/// When a policy lets all of an entry go.
+pub(in crate::archive) enum WholeDue {
+    /// No class has it.
+    NoClass,
+    /// Never by its class, or that is not yet known.
+    NotKnown,
+    /// From this time on.
+    At(Timestamp),
+}
+
+/// Returns when the class of an entry lets all of it go.
+pub(in crate::archive) fn whole_due(policy: &Policy, entry: &Entry) -> WholeDue {
+    let Some(place) = Classifier::new(&policy.classes).class_of(entry) else {
+        return WholeDue::NoClass;
+    };
     let parts = due_parts(&policy.classes[place], entry);
     let content = |part: &&PartDue| !matches!(part.part, Part::Superseded { .. });
     let dues = parts.iter().filter(content).map(|part| match part.due {
@@ -69,7 +80,8 @@ pub(in crate::archive) fn whole_due(policy: &Policy, entry: &Entry) -> Option<Op
         _ => None,
     });
     let all: Option<Vec<Timestamp>> = dues.collect();
-    Some(all.and_then(|dues| dues.into_iter().max()))
+    let last = all.and_then(|dues| dues.into_iter().max());
+    last.map_or(WholeDue::NotKnown, WholeDue::At)
 }
 
 impl Archive {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::archive::handle::Archive;
-use crate::archive::purging::explain::whole_due;
+use crate::archive::purging::explain::{WholeDue, whole_due};
 use crate::archive::state::reclaimable::{choose_packs, dead};
 use crate::entry::{Entry, Retention, Submission};
 use crate::event::LockMode;
@@ -211,7 +211,7 @@ impl Archive {
             });
         }
         let now = self.store().options.clock.now();
-        let by_class = policy.and_then(|policy| whole_due(policy, &entry));
+        let by_class = policy.map(|policy| whole_due(policy, &entry));
         let until = entry.retention.expires_at(entry.archived_at);
         reasons.push(KeepReason::Retention {
             retention: entry.retention,
@@ -245,8 +245,9 @@ impl Archive {
         shared(view, &entry, &mut reasons)?;
         let earliest = match by_class {
             _ if is_selected => Some(now),
-            Some(due) => due,
-            None => until,
+            Some(WholeDue::At(due)) => Some(due),
+            Some(WholeDue::NotKnown) => None,
+            Some(WholeDue::NoClass) | None => until,
         };
         Ok(WhyKept {
             entry: id,

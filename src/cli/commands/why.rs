@@ -47,7 +47,7 @@ fn in_zone(reason: &KeepReason, zone: &Zone) -> KeepReason {
     let mut reason = reason.clone();
     match &mut reason {
         KeepReason::Retention { until, .. } | KeepReason::Lock { until, .. } => {
-            *until = until.map(|at| zone.exact(at))
+            *until = until.map(|at| zone.exact(at));
         }
         KeepReason::Hold { placed_at: at, .. } | KeepReason::WaitingReport { since: at, .. } => {
             *at = zone.exact(*at);

@@ -213,6 +213,7 @@ fn of_retention(notice: &Notice<'_>) {
         } => info!(
             converter,
             entries = outcome.recorded.archives_purged,
+            parts = outcome.recorded.parts_purged,
             bytes_freed = outcome.bytes_freed(),
             plan = outcome.recorded.plan_id,
             reason = outcome.recorded.reason,

@@ -192,10 +192,9 @@ impl Reader<'_> {
         class.keep = self.keeps(scope, &place);
         class.from = self.word(scope, &place, "from").unwrap_or_default();
         let until = scope.text("until");
-        let ends = Until::ENDS.into_iter();
+        let mut ends = Until::ENDS.into_iter();
         class.until = ends
-            .filter(|end| end.name() == Some(&until))
-            .last()
+            .find(|end| end.name() == Some(&until))
             .unwrap_or_default();
         let zone = scope.text("zone");
         match Zone::named(&zone) {

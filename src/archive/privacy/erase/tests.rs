@@ -6,13 +6,13 @@ use std::sync::Arc;
 use base64_of::spellings;
 
 use crate::archive::{
-    Access, Annotation, Archive, Depth, NewAttempt, NewEntry, Options, ValueState,
+    Access, Annotation, Archive, Depth, NewAttempt, NewEntry, NewLock, Options, ValueState,
 };
 use crate::blob::pack_reader::{PackReader, blobs};
 use crate::disk::Disk;
 use crate::disk::sim::{Fault, Repeat, SimDisk};
 use crate::entry::{Outcome, Unit};
-use crate::event::{Actor, ActorKind, PersonalField};
+use crate::event::{Actor, ActorKind, LockMode, PersonalField};
 use crate::format::disclosure;
 use crate::id::{EntryId, EventSeq};
 use crate::log::JOURNAL_BYTES_MIN;
@@ -405,6 +405,27 @@ fn a_held_entry__keeps_its_values() {
     erase(&archive, &operator(), &[id]).expect("erased");
     let again = archive.plan_erasure(&operator(), &[id]).expect("planned");
     assert_eq!((again.values, again.without_value), (0, 1));
+}
+
+/// A lock keeps an entry as it is, also from somebody who has the right to erase.
+#[test]
+fn a_locked_entry__keeps_its_values() {
+    let archive = store(&SimDisk::new(), &[operator()]);
+    let id = put(&archive, KARI, "one");
+    let plan = archive.plan_erasure(&operator(), &[id]).expect("planned");
+    let keep = "10y".parse().expect("a period");
+    let lock = NewLock::new("law", keep, "product liability").mode(LockMode::Governance);
+    archive.lock_retention(lock).expect("locked");
+    let refused = archive.erase(&plan, "asked for").expect_err("locked");
+    assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
+    assert!(
+        refused.message().contains("lock 'law' keeps entry"),
+        "{refused}"
+    );
+    let plan = archive.plan_erasure(&operator(), &[id]).expect("planned");
+    assert_eq!((plan.values, &*plan.held[0].hold), (0, "lock law"));
+    archive.unlock_retention("law", "over").expect("unlocked");
+    erase(&archive, &operator(), &[id]).expect("erased");
 }
 
 /// Personal values go with their entry.

@@ -661,7 +661,9 @@ fn a_class_of_several_converters_has_one_limit_and_another_class_is_not_touched(
         labelled: None,
         held: false,
     };
-    let stories: Vec<Story> = (0..6).map(|day| story(day as usize % 2, day)).collect();
+    let stories: Vec<Story> = (0..6_i64)
+        .map(|day| story(usize::from(day % 2 == 1), day))
+        .collect();
     let plant = plant(&stories, 6);
     let filter = Filter::default().converter("fct");
     let shield = Class::new("shield").filter(filter);
