@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Outcome;
+use super::outcome::Outcome;
 use super::word::ParseWordError;
 
 /// Domain of the hashes behind the ids.

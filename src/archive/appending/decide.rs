@@ -22,7 +22,7 @@ const ENTRIES_MAX: usize = 4_096;
 pub(in crate::archive) fn decide(
     draft: &mut Draft,
     view: &View,
-    now: Timestamp,
+    now: impl FnOnce() -> Timestamp,
     is_inline: impl Fn(&BlobId) -> bool,
 ) -> Result<Option<Receipt>> {
     // Content that is needed but lies nowhere was lost with a pack; it is taken in again.
@@ -100,7 +100,7 @@ pub(in crate::archive) fn decide(
         Body::Annotated(fact) => has_labels(fact, view)?,
         Body::ConverterPromoted(fact) => may_promote(fact, view)?,
         Body::WaiverRevoked(fact) => may_revoke(fact, view)?,
-        Body::Erased(fact) => refuse_held(&fact.entries, view, now)?,
+        Body::Erased(fact) => refuse_held(&fact.entries, view, now())?,
         Body::RetentionLocked(fact) => may_lock(fact, view)?,
         Body::RetentionUnlocked(fact) => may_unlock(fact, view)?,
         Body::HoldReleased(fact) => has_hold(&fact.name, view)?,

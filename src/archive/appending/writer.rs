@@ -266,7 +266,7 @@ impl Writer {
                 self.parts.published.journal.contains(id)
                     || group.inline.iter().any(|(staged, _)| staged == id)
             };
-            let now = self.parts.clock.now();
+            let now = || self.parts.clock.now();
             let mut decided = decide(&mut draft, &view, now, is_inline)?;
             if matches!(decided, Some(Receipt::ContentNeeded))
                 && bring_kept(&mut draft, &self.parts.for_journal)?

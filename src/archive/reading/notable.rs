@@ -66,9 +66,17 @@ fn erased(fact: &Erased) -> String {
     }
 }
 
-/// Says what an event does to a hold, or how a purge ended that could be undone.
-fn of_holds_and_ends(body: &Body) -> Option<String> {
+/// Says what an event does to a hold or a lock, or how a purge ended that could be undone.
+fn about_keeping(body: &Body) -> Option<String> {
     Some(match body {
+        Body::RetentionLocked(fact) => format!(
+            "{}: {} for {}, {}",
+            fact.name,
+            fact.mode.name(),
+            fact.keep,
+            fact.reason
+        ),
+        Body::RetentionUnlocked(fact) => format!("{}: {}", fact.name, fact.reason),
         Body::HoldPlaced(fact) => format!("{}: {}", fact.name, fact.reason),
         Body::HoldReleased(fact) => format!("{}: {}", fact.name, fact.reason),
         Body::HoldReviewed(fact) => format!(
@@ -110,14 +118,6 @@ fn summary(body: &Body) -> Option<String> {
         Body::PurgeRefused(fact) => {
             format!("{}, {}: {}", entries(fact.count), fact.refusal, fact.told)
         }
-        Body::RetentionLocked(fact) => format!(
-            "{}: {} for {}, {}",
-            fact.name,
-            fact.mode.name(),
-            fact.keep,
-            fact.reason
-        ),
-        Body::RetentionUnlocked(fact) => format!("{}: {}", fact.name, fact.reason),
         Body::Annotated(fact) => format!("entry {}: {}", fact.entry, fact.summary()),
         Body::Repaired(fact) => format!(
             "{} files, {} ranges of events and {} contents were lost",
@@ -177,7 +177,9 @@ fn summary(body: &Body) -> Option<String> {
         | Body::HoldReleased(_)
         | Body::HoldReviewed(_)
         | Body::PurgeUndone(_)
-        | Body::PurgeFinalized(_) => of_holds_and_ends(body)?,
+        | Body::PurgeFinalized(_)
+        | Body::RetentionLocked(_)
+        | Body::RetentionUnlocked(_) => about_keeping(body)?,
         Body::Unknown(_) => "a type that this version does not know".to_owned(),
         Body::StoreCreated(_)
         | Body::StoreOpened(_)

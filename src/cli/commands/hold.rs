@@ -133,6 +133,7 @@ fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let review = review.transpose()?;
     let selected = Selected::of(args.ids, filter)?;
     let archive = context.open(Access::ReadWrite)?;
+    let selected = selected.in_store(&archive, context)?;
     let on = held(selected, args.future, &archive.snapshot()?, context)?;
     let mut new = NewHold::new(&args.name, &args.reason, on.clone());
     new.review = review;

@@ -1,10 +1,9 @@
 //! Compares what a recorded job made with what was there before, from the archived reports.
 
-use super::work::reports_of;
 use crate::Result;
 use crate::archive::Archive;
 use crate::convert::compare::{Judgement, RuleBook, Run, judge};
-use crate::convert::process::Cancel;
+use crate::convert::process::{Cancel, STDOUT_BYTES_MAX};
 use crate::entry::Attempt;
 use crate::id::{AttemptNo, EntryId, JobId};
 
@@ -94,4 +93,12 @@ pub fn judge_attempts(
     };
     let rules = rules.of_converter(&now.converter);
     judge(rules, run(before, &old), run(now, &new))
+}
+
+/// Reads the archived reports of an attempt.
+pub(super) fn reports_of(archive: &Archive, attempt: &Attempt) -> Result<Vec<Vec<u8>>> {
+    let reports = attempt.reports.iter();
+    reports
+        .map(|report| archive.read_all(&report.blake3, STDOUT_BYTES_MAX as u64))
+        .collect()
 }

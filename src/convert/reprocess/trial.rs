@@ -6,7 +6,7 @@ use super::blocked::Blocked;
 use super::choice::Unfit;
 use super::options::{OnError, Reprocess, Which};
 use super::runners::Runners;
-use super::work::{Tried, Work};
+use super::work::{Converted, Tried, Work, parted};
 use crate::archive::Archive;
 use crate::convert::compare::{Difference, RuleBook, Verdict};
 use crate::convert::converter::Converter;
@@ -79,5 +79,27 @@ pub fn try_entry(
         }
         Err(Unfit::Skip(reason)) => Err(Error::new(ErrorKind::Refused, reason)),
         Err(Unfit::CannotRun(_, error) | Unfit::Error(error)) => Err(error),
+    }
+}
+
+impl Work<'_> {
+    /// Compares a conversion with the attempt before, and records nothing.
+    fn weigh(&self, converted: Converted) -> Trial {
+        let Converted {
+            entry,
+            chosen,
+            session,
+            conversion,
+        } = converted;
+        let before = self.options.against.attempt(&entry.attempts);
+        let converter = &chosen.runner.converter().name;
+        let (verdict, difference) = parted(self.judge(converter, &entry, before, &conversion));
+        Trial {
+            converter_id: session.identity.id,
+            conversion,
+            compared_with: before.map(|before| before.attempt),
+            verdict,
+            difference,
+        }
     }
 }

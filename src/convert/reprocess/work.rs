@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use super::blocked::{Blocked, Instead};
-use super::changes::judge_attempts;
+use super::changes::{judge_attempts, reports_of};
 use super::choice::{Chosen, Unfit, without_source};
 use super::options::{Reprocess, Resend};
 use super::runners::{RunnerKey, Runners};
 use super::step::StepOutcome;
-use super::trial::Trial;
 use crate::archive::{Archive, JobRun, Turn};
 use crate::convert::compare::{CompareRules, Difference, Judgement, Run, Verdict, judge};
 use crate::convert::converter::Converter;
 use crate::convert::guard::examine;
-use crate::convert::process::{Cancel, STDOUT_BYTES_MAX};
+use crate::convert::process::Cancel;
 use crate::convert::protocol::Conversion;
 use crate::convert::running::{Session, Terms, record, run_over};
 use crate::entry::{Attempt, Entry, Outcome};
@@ -48,10 +47,10 @@ pub(super) enum Tried {
 
 /// A conversion that is not compared and recorded yet.
 pub(super) struct Converted {
-    entry: Entry,
-    chosen: Chosen,
-    session: Arc<Session>,
-    conversion: Conversion,
+    pub(super) entry: Entry,
+    pub(super) chosen: Chosen,
+    pub(super) session: Arc<Session>,
+    pub(super) conversion: Conversion,
 }
 
 impl Converted {
@@ -156,26 +155,6 @@ impl Work<'_> {
         }))
     }
 
-    /// Compares a conversion with the attempt before, and records nothing.
-    pub(super) fn weigh(&self, converted: Converted) -> Trial {
-        let Converted {
-            entry,
-            chosen,
-            session,
-            conversion,
-        } = converted;
-        let before = self.options.against.attempt(&entry.attempts);
-        let converter = &chosen.runner.converter().name;
-        let (verdict, difference) = parted(self.judge(converter, &entry, before, &conversion));
-        Trial {
-            converter_id: session.identity.id,
-            conversion,
-            compared_with: before.map(|before| before.attempt),
-            verdict,
-            difference,
-        }
-    }
-
     fn try_finish(&self, converted: Converted) -> Result<StepOutcome, Unfit> {
         let Converted {
             entry,
@@ -262,7 +241,7 @@ impl Work<'_> {
     }
 
     /// Judges a conversion by an attempt before. `None` when there was none.
-    fn judge(
+    pub(super) fn judge(
         &self,
         converter: &str,
         entry: &Entry,
@@ -308,15 +287,7 @@ impl Work<'_> {
     }
 }
 
-/// Reads the archived reports of an attempt.
-pub(super) fn reports_of(archive: &Archive, attempt: &Attempt) -> Result<Vec<Vec<u8>>> {
-    let reports = attempt.reports.iter();
-    reports
-        .map(|report| archive.read_all(&report.blake3, STDOUT_BYTES_MAX as u64))
-        .collect()
-}
-
-fn parted(judged: Option<Judgement>) -> (Option<Verdict>, Difference) {
+pub(super) fn parted(judged: Option<Judgement>) -> (Option<Verdict>, Difference) {
     judged.map_or_else(Default::default, |judged| {
         (Some(judged.verdict), judged.difference)
     })

@@ -122,7 +122,6 @@ impl FileWorker {
                     let last = entry.attempts.last();
                     let suspicious = last.map_or(&[][..], |last| &last.suspicious);
                     let suspicion = Suspicion::of(config, suspicious);
-                    let safety = Safety::Archived;
                     let ended = case(config, outcome, safety, None, false, suspicion).of(&seen);
                     let disposition = ended.decide();
                     // A file that stays is not reported: the number of failed entries shows it, or

@@ -15,6 +15,19 @@ use crate::index::tables::ENTRY_ID_MAX;
 use crate::index::view::View;
 use crate::time::Timestamp;
 
+/// Returns true for an event after which purge plans from before it are refused.
+const fn makes_plans_stale(body: &Body) -> bool {
+    matches!(
+        body,
+        Body::HoldPlaced(_)
+            | Body::HoldReleased(_)
+            | Body::RetentionLocked(_)
+            | Body::RetentionUnlocked(_)
+            | Body::PurgedEntries(_)
+            | Body::PurgeUndone(_)
+    )
+}
+
 impl Overlay {
     /// Folds `event` into this overlay. `below` is the state that the overlay lies on: the state it
     /// was made from, or that state after a checkpoint. An event that is already included changes
@@ -29,13 +42,7 @@ impl Overlay {
             return Err(IndexError::TooManyEvents(event.seq));
         }
         self.totals.follow_clock(event);
-        if let Body::HoldPlaced(_)
-        | Body::HoldReleased(_)
-        | Body::RetentionLocked(_)
-        | Body::RetentionUnlocked(_)
-        | Body::PurgedEntries(_)
-        | Body::PurgeUndone(_) = &event.body
-        {
+        if makes_plans_stale(&event.body) {
             self.totals.plans_stale_since = event.seq.0;
         }
         let mut fold = Fold { top: self, below };

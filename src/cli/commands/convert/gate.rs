@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::configured::configured;
 use super::result::cancelled;
 use crate::archive::{Access, Archive};
-use crate::cli::entries::{Filters, nothing_selected};
+use crate::cli::entries::{Filters, in_store, nothing_selected};
 use crate::cli::render::{Cell, Column, Style, Table, count, counted, escape};
 use crate::cli::run::{Context, Exit, Failure, work_in_background};
 use crate::convert::{
@@ -124,7 +124,7 @@ fn selection(args: &Test, archive: &Archive, context: &Context<'_>) -> Result<Se
     if filter.converter.is_empty() {
         filter.converter.push(args.name.clone());
     }
-    let selection = select(archive, &filter)?;
+    let selection = select(archive, &in_store(filter, archive, context)?)?;
     if selection.ids.is_empty() {
         return Err(nothing_selected().into());
     }

@@ -14,7 +14,7 @@ use crate::cli::render::{
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store::Status as OwnerStatus;
 use crate::cli::zone::Zone;
-use crate::host::{HostStatus, OutdatedEntries, PromotionStatus, Space};
+use crate::host::{HostStatus, OutdatedEntries, PromotionStatus, RetentionStatus, Space};
 use crate::{Error, ErrorKind};
 
 /// Most stuck files that are listed by name; `--json` lists more of them.
@@ -254,7 +254,19 @@ fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, Stri
         ),
     };
     known.push(("disk", disk));
-    let retention = &host.retention;
+    known.extend(retention_facts(&host.retention, &zone));
+    for store in &host.stores {
+        let failed = store.signing_error.as_ref();
+        known.extend(failed.map(|why| ("signing", format!("failed: {why}"))));
+    }
+    if let Some(why) = &host.configuration.refused {
+        known.push(("refused", why.clone()));
+    }
+    known
+}
+
+/// Says what retention did, and what it waits for.
+fn retention_facts(retention: &RetentionStatus, zone: &Zone) -> Vec<(&'static str, String)> {
     let applied = retention.applied_at.map_or_else(
         || "not applied yet".to_owned(),
         |at| format!("applied {}", zone.long(at)),
@@ -263,13 +275,8 @@ fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, Stri
         .error
         .as_ref()
         .map_or_else(String::new, |why| format!("; {why}"));
-    known.push((
-        "retention",
-        format!(
-            "{applied}, {} purged{error}",
-            counted(retention.purged, "entry", "entries")
-        ),
-    ));
+    let purged = counted(retention.purged, "entry", "entries");
+    let mut known = vec![("retention", format!("{applied}, {purged} purged{error}"))];
     for waiting in &retention.waiting {
         let entries = counted(waiting.entries, "entry", "entries");
         known.push((
@@ -285,12 +292,5 @@ fn facts_of(host: &HostStatus, context: &Context<'_>) -> Vec<(&'static str, Stri
         ));
     }
     known.extend(retention.holds.iter().map(|hold| ("holds", hold.clone())));
-    for store in &host.stores {
-        let failed = store.signing_error.as_ref();
-        known.extend(failed.map(|why| ("signing", format!("failed: {why}"))));
-    }
-    if let Some(why) = &host.configuration.refused {
-        known.push(("refused", why.clone()));
-    }
     known
 }

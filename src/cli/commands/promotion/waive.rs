@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::change::recorded_identity;
 use crate::archive::{Access, Archive};
 use crate::cli::content::no_entry;
-use crate::cli::entries::Filters;
+use crate::cli::entries::{Filters, in_store};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::identity_of;
 use crate::event::{ConverterWaived, EntryRanges};
@@ -60,6 +60,7 @@ pub(super) fn waive(args: &Waive, context: &mut Context<'_>) -> Result<Exit, Fai
         .map(|text| context.when(text))
         .transpose()?;
     let archive = context.open(Access::ReadWrite)?;
+    let filter = in_store(filter, &archive, context)?;
     let mut waived = ConverterWaived::new(&args.name, &args.reason);
     waived.candidate = match until {
         Some(_) => None,

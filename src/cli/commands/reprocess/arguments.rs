@@ -29,15 +29,15 @@ pub(crate) struct Args {
     /// Entries by id; or use filters
     #[arg(value_name = "ID")]
     pub(super) ids: Vec<EntryId>,
-    /// recorded: the one that ran last, from its archived files; current: the one configured
-    /// now; else a configured name, or a recorded version or identity
+    /// recorded (the last one, from the archive), current (as configured), a configured name, or
+    /// a recorded version or identity
     #[arg(long, value_name = "WHICH", default_value = "current")]
     pub(super) converter_version: String,
-    /// Which arguments it is given [default: recorded with a recorded converter, else current]
-    #[arg(long)]
+    /// Its arguments, recorded or current [default: those of the converter]
+    #[arg(long, hide_possible_values = true)]
     pub(super) params: Option<ParamsArg>,
-    /// Which new reports `annals host run` is to submit
-    #[arg(long, default_value = "none")]
+    /// Which new reports a host is to submit: none, changed or all
+    #[arg(long, default_value = "none", hide_possible_values = true)]
     pub(super) submit: Submit,
     /// After a failure
     #[arg(long, default_value = "skip")]
@@ -74,8 +74,7 @@ pub(in crate::cli) struct Speed {
     /// Conversions a second at the most, such as 5/s or 0.5
     #[arg(long, value_name = "N/s")]
     pub(super) rate: Option<Rate>,
-    /// How urgent the job is beside others that run in one process: 1 first .. 10 last
-    /// [default: 5, or as the job was started]
+    /// Beside other jobs: 1 first .. 10 last [default: 5, or as started]
     #[arg(long, value_name = "N")]
     pub(super) priority: Option<JobPriority>,
 }
