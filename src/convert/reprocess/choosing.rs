@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::by_serial::WaitsFor;
 use super::choice::{Choice, Chosen, Unfit, pick};
 use super::options::{Params, Which};
 use super::runners::RunnerKey;
-use super::turns::Turn;
 use super::work::Work;
 use crate::convert::converter::{Arguments, Bounds, Converter, Order};
 use crate::convert::running::{self, EnvironmentCheck, Runner};
@@ -162,24 +162,24 @@ impl Work<'_> {
         ))
     }
 
-    /// Returns what an entry has to wait for before it is converted.
-    pub(super) fn turn_of(&self, id: EntryId) -> Turn {
+    /// Returns which entries before it an entry has to wait for.
+    pub(super) fn waits_for(&self, id: EntryId) -> WaitsFor {
         let entry = self
             .archive
             .snapshot()
             .and_then(|snapshot| snapshot.entry(id));
         // An entry that cannot be read is reported when its conversion fails.
         let Ok(Some(entry)) = entry else {
-            return Turn::Free;
+            return WaitsFor::Nothing;
         };
         let name = match self.converter_for(&entry) {
             Ok(choice) => choice.name().to_owned(),
-            Err(_) => return Turn::Free,
+            Err(_) => return WaitsFor::Nothing,
         };
         let order = self.configured(&name).map(|converter| &converter.order);
         match order {
-            None | Some(Order::Free) => Turn::Free,
-            Some(order) => Turn::Serial {
+            None | Some(Order::Free) => WaitsFor::Nothing,
+            Some(order) => WaitsFor::Serial {
                 serial: order.serial_of(entry.unit.serial.as_deref(), &entry.source_name),
                 converter: name,
             },

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::blocked::Blocked;
+use super::by_serial::SerialOrder;
 use super::in_order::InOrder;
 use super::options::{OnCancel, OnError, Reprocess};
 use super::pace::Pace;
@@ -14,7 +15,6 @@ use super::result::ReprocessResult;
 use super::runners::Runners;
 use super::select::Selection;
 use super::step::{Step, StepOutcome};
-use super::turns::Turns;
 use super::untried::Untried;
 use super::work::{Converted, Stepped, Tried, Work};
 use crate::Result;
@@ -117,7 +117,7 @@ pub fn reprocess_by_ramp(
             untried: Untried::default(),
         }),
         next: AtomicUsize::new(0),
-        turns: Turns::of(&selection.ids),
+        by_serial: SerialOrder::of(&selection.ids),
         stop: AtomicBool::new(false),
         on_step,
     };
@@ -163,7 +163,7 @@ struct Job<'a> {
     /// The position in `ids` that is taken next.
     next: AtomicUsize,
     /// Hands the entries out instead where a converter asks for an order.
-    turns: Turns<'a>,
+    by_serial: SerialOrder<'a>,
     /// True once an entry failed and no others are to be taken.
     stop: AtomicBool,
     on_step: &'a (dyn Fn(&Step) + Sync),
@@ -188,7 +188,7 @@ impl Job<'_> {
         }
         if self.goes_on() {
             let mut last = self.work.blocked.last_round();
-            last.extend(self.turns.behind());
+            last.extend(self.by_serial.behind());
             last.sort_unstable();
             for id in last {
                 if !self.step(id) {
@@ -227,10 +227,10 @@ impl Job<'_> {
                 return;
             };
             if !self.pace.wait(self.work.cancel) {
-                return self.turns.over(id);
+                return self.by_serial.over(id);
             }
             match self.work.convert(id) {
-                None => return self.turns.over(id),
+                None => return self.by_serial.over(id),
                 Some(Tried::Stepped(stepped)) => self.come(order, order.number(), id, stepped),
                 Some(Tried::Converted(converted)) => {
                     let number = order.number();
@@ -249,8 +249,8 @@ impl Job<'_> {
     /// is to stop.
     fn take(&self, until: usize) -> Option<EntryId> {
         if self.work.is_ordered() {
-            let turn_of = |id| self.work.turn_of(id);
-            return self.turns.take(until, turn_of, || self.goes_on());
+            let waits_for = |id| self.work.waits_for(id);
+            return self.by_serial.take(until, waits_for, || self.goes_on());
         }
         let place = self
             .next
@@ -279,8 +279,8 @@ impl Job<'_> {
     /// Tells a result once those of all conversions before it are told.
     fn come(&self, order: &Results, number: u64, id: EntryId, stepped: Stepped) {
         match stepped {
-            Stepped::PutOff => self.turns.put_off(id),
-            Stepped::Over(_) => self.turns.over(id),
+            Stepped::PutOff => self.by_serial.put_off(id),
+            Stepped::Over(_) => self.by_serial.over(id),
         }
         order.come(number, (id, stepped), |(id, stepped)| match stepped {
             Stepped::Over(outcome) => self.tell(id, *outcome),

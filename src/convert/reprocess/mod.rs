@@ -1,6 +1,7 @@
 //! Runs converters again over archived entries, and compares the results.
 
 mod blocked;
+mod by_serial;
 mod changes;
 mod choice;
 mod choosing;
@@ -14,7 +15,6 @@ mod runners;
 mod select;
 mod step;
 mod trial;
-mod turns;
 mod untried;
 mod work;
 

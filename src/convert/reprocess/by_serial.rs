@@ -2,7 +2,7 @@
 //!
 //! Entries of converters that ask for it wait while an earlier entry of their serial runs. Others
 //! pass them by. What waits is bounded, and the oldest waiting entry is always the next that may
-//! run, so every entry gets its turn.
+//! run, so every entry is taken at some time.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,9 +17,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What an entry has to wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// Nothing.
-    Free,
+pub(super) enum WaitsFor {
+    /// No other entry.
+    Nothing,
     /// Earlier entries of this converter with an equal serial, or with one that is not known.
     Serial {
         converter: String,
@@ -27,7 +27,7 @@ pub(super) enum Turn {
     },
 }
 
-/// The turns that some entries have, to be compared with others.
+/// The converters and serials of some entries, beside which others of them must not run.
 #[derive(Default)]
 struct Excluded<'t> {
     serials: HashSet<(&'t str, Option<&'t str>)>,
@@ -35,24 +35,24 @@ struct Excluded<'t> {
 }
 
 impl<'t> Excluded<'t> {
-    fn of(turns: impl IntoIterator<Item = &'t Turn>) -> Self {
+    fn of(entries: impl IntoIterator<Item = &'t WaitsFor>) -> Self {
         let mut excluded = Self::default();
-        for turn in turns {
-            excluded.add(turn);
+        for entry in entries {
+            excluded.add(entry);
         }
         excluded
     }
 
-    fn add(&mut self, turn: &'t Turn) {
-        if let Turn::Serial { converter, serial } = turn {
+    fn add(&mut self, entry: &'t WaitsFor) {
+        if let WaitsFor::Serial { converter, serial } = entry {
             self.serials.insert((converter, serial.as_deref()));
             self.converters.insert(converter);
         }
     }
 
-    /// Returns true when a turn must not run beside these.
-    fn excludes(&self, turn: &Turn) -> bool {
-        let Turn::Serial { converter, serial } = turn else {
+    /// Returns true when an entry must not run beside these.
+    fn excludes(&self, entry: &WaitsFor) -> bool {
+        let WaitsFor::Serial { converter, serial } = entry else {
             return false;
         };
         let has = |serial: Option<&str>| self.serials.contains(&(converter.as_str(), serial));
@@ -64,7 +64,7 @@ impl<'t> Excluded<'t> {
 }
 
 /// The entries of a job that are not taken yet, and those that run.
-pub(super) struct Turns<'a> {
+pub(super) struct SerialOrder<'a> {
     ids: &'a [EntryId],
     state: Mutex<State>,
     changed: Condvar,
@@ -74,15 +74,15 @@ pub(super) struct Turns<'a> {
 struct State {
     /// The position in the ids that is looked at next.
     next: usize,
-    waiting: VecDeque<(EntryId, Turn)>,
-    running: BTreeMap<EntryId, Turn>,
-    /// The turns of entries that are tried again after all others.
-    put_off: Vec<Turn>,
+    waiting: VecDeque<(EntryId, WaitsFor)>,
+    running: BTreeMap<EntryId, WaitsFor>,
+    /// What entries wait for that are tried again after all others.
+    put_off: Vec<WaitsFor>,
     /// Entries that come after one of those, and so wait for it.
     behind: Vec<EntryId>,
 }
 
-impl<'a> Turns<'a> {
+impl<'a> SerialOrder<'a> {
     pub(super) fn of(ids: &'a [EntryId]) -> Self {
         Self {
             ids,
@@ -102,7 +102,7 @@ impl<'a> Turns<'a> {
     pub(super) fn take(
         &self,
         until: usize,
-        turn_of: impl Fn(EntryId) -> Turn,
+        waits_for: impl Fn(EntryId) -> WaitsFor,
         goes_on: impl Fn() -> bool,
     ) -> Option<EntryId> {
         let mut state = self.lock();
@@ -114,7 +114,7 @@ impl<'a> Turns<'a> {
             match next {
                 Some(&id) if state.waiting.len() < WAITING_MAX => {
                     state.next += 1;
-                    state.waiting.push_back((id, turn_of(id)));
+                    state.waiting.push_back((id, waits_for(id)));
                 }
                 None if state.waiting.is_empty() => return None,
                 _ => {
@@ -126,21 +126,21 @@ impl<'a> Turns<'a> {
         None
     }
 
-    /// Ends the turn of an entry: its result is recorded.
+    /// Gives an entry back: its result is recorded.
     pub(super) fn over(&self, id: EntryId) {
         self.lock().running.remove(&id);
         self.changed.notify_all();
     }
 
-    /// Ends the turn of an entry that is tried again after all others. Later entries of its serial
-    /// wait for that.
+    /// Gives back an entry that is tried again after all others. Later entries of its serial wait
+    /// for that.
     pub(super) fn put_off(&self, id: EntryId) {
         let mut state = self.lock();
-        if let Some(turn) = state.running.remove(&id)
-            && turn != Turn::Free
-            && !state.put_off.contains(&turn)
+        if let Some(entry) = state.running.remove(&id)
+            && entry != WaitsFor::Nothing
+            && !state.put_off.contains(&entry)
         {
-            state.put_off.push(turn);
+            state.put_off.push(entry);
         }
         drop(state);
         self.changed.notify_all();
@@ -157,8 +157,8 @@ impl State {
     fn pop_waiting(&mut self) -> Option<EntryId> {
         let (put_off, behind) = (Excluded::of(&self.put_off), &mut self.behind);
         if !self.put_off.is_empty() {
-            self.waiting.retain(|(id, turn)| {
-                let waits = put_off.excludes(turn);
+            self.waiting.retain(|(id, entry)| {
+                let waits = put_off.excludes(entry);
                 if waits {
                     behind.push(*id);
                 }
@@ -166,13 +166,13 @@ impl State {
             });
         }
         let mut earlier = Excluded::of(self.running.values());
-        let may_run = self.waiting.iter().position(|(_, turn)| {
-            let may_run = !earlier.excludes(turn);
-            earlier.add(turn);
+        let may_run = self.waiting.iter().position(|(_, entry)| {
+            let may_run = !earlier.excludes(entry);
+            earlier.add(entry);
             may_run
         });
-        let (id, turn) = self.waiting.remove(may_run?)?;
-        self.running.insert(id, turn);
+        let (id, entry) = self.waiting.remove(may_run?)?;
+        self.running.insert(id, entry);
         Some(id)
     }
 }
@@ -181,8 +181,8 @@ impl State {
 mod tests {
     use super::*;
 
-    fn turn(serial: &str) -> Turn {
-        Turn::Serial {
+    fn of_serial(serial: &str) -> WaitsFor {
+        WaitsFor::Serial {
             converter: "T".to_owned(),
             serial: (serial != "?").then(|| serial.to_owned()),
         }
@@ -196,13 +196,13 @@ mod tests {
     #[test]
     fn one_serial_is_taken_in_order_and_others_pass_by() {
         let ids = ids(5);
-        let turns = Turns::of(&ids);
+        let order = SerialOrder::of(&ids);
         let serials = ["a", "a", "b", "?", "c"];
         let take = || {
             let asked = std::cell::Cell::new(0);
             let goes_on = || asked.replace(asked.get() + 1) < 8;
-            let of = |id: EntryId| turn(serials[usize::try_from(id.0).expect("small") - 1]);
-            turns.take(5, of, goes_on)
+            let of = |id: EntryId| of_serial(serials[usize::try_from(id.0).expect("small") - 1]);
+            order.take(5, of, goes_on)
         };
         assert_eq!(take(), Some(EntryId(1)));
         assert_eq!(take(), Some(EntryId(3)), "b does not wait for a");
@@ -211,13 +211,13 @@ mod tests {
             None,
             "an unknown serial may be a or b, and c may be it"
         );
-        turns.over(EntryId(1));
+        order.over(EntryId(1));
         assert_eq!(take(), Some(EntryId(2)));
-        turns.over(EntryId(2));
-        turns.over(EntryId(3));
+        order.over(EntryId(2));
+        order.over(EntryId(3));
         assert_eq!(take(), Some(EntryId(4)));
         assert_eq!(take(), None);
-        turns.over(EntryId(4));
+        order.over(EntryId(4));
         assert_eq!(take(), Some(EntryId(5)));
     }
 
@@ -225,13 +225,13 @@ mod tests {
     #[test]
     fn what_comes_after_an_entry_that_was_put_off_waits_for_it() {
         let ids = ids(3);
-        let turns = Turns::of(&ids);
-        let of = |id: EntryId| turn(if id.0 == 2 { "b" } else { "a" });
-        let take = || turns.take(3, of, || true);
+        let order = SerialOrder::of(&ids);
+        let of = |id: EntryId| of_serial(if id.0 == 2 { "b" } else { "a" });
+        let take = || order.take(3, of, || true);
         assert_eq!(take(), Some(EntryId(1)));
-        turns.put_off(EntryId(1));
+        order.put_off(EntryId(1));
         assert_eq!(take(), Some(EntryId(2)));
         assert_eq!(take(), None, "no more, and no waiting");
-        assert_eq!(turns.behind(), [EntryId(3)]);
+        assert_eq!(order.behind(), [EntryId(3)]);
     }
 }
