@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::disposition::{Disposition, Safety};
 use super::history::entry;
-use super::waiting::{InOrder, QueuePosition};
+use super::waiting::{QueuePosition, SerialPlace};
 use crate::Result;
 use crate::archive::Archive;
 use crate::convert::{Conversion, Runner, Session};
@@ -83,7 +83,7 @@ impl TakenFile {
         let in_order = known.map(|entry| {
             let serial = entry.unit.serial.as_deref();
             let serial = converter.order.serial_of(serial, &entry.source_name);
-            InOrder {
+            SerialPlace {
                 entry: entry.id,
                 serial: serial.map(Into::into),
                 queued_after: 0,

@@ -15,9 +15,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use self::from_history::FromHistory;
-pub(super) use self::from_history::JobTurn;
+pub(super) use self::from_history::Precedence;
 pub(in crate::host) use self::lengths::QueueLengths;
-use super::steps::{InTurn, RunningStep, Stage, conversions_by, is_in_turn, may_begin};
+use super::steps::{BusySerial, RunningStep, Stage, conversions_by, is_next_of_serial, may_begin};
 use super::waiting::{ByConverter, ByFolder, QueuePosition};
 use crate::host::config::limits::ConverterLimits;
 use crate::host::panics::lock;
@@ -54,7 +54,7 @@ struct QueueState<Taken, Archived, Converted> {
     limits: ConverterLimits,
     from_history: FromHistory,
     /// Files whose order matters, from the beginning of their conversion until it is recorded.
-    in_turn: HashMap<PathBuf, InTurn>,
+    busy_serials: HashMap<PathBuf, BusySerial>,
     closed: bool,
 }
 
@@ -184,7 +184,7 @@ impl<Taken, Archived, Converted> Default for Queue<Taken, Archived, Converted> {
                 folder_max: usize::MAX,
                 limits: ConverterLimits::default(),
                 from_history: FromHistory::default(),
-                in_turn: HashMap::new(),
+                busy_serials: HashMap::new(),
                 closed: false,
             }),
             stages: Default::default(),
@@ -374,12 +374,12 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
     pub(super) fn release(&self, path: &Path) {
         let mut state = self.lock();
         state.in_hand.remove(path);
-        self.end_turn(&mut state, path);
+        self.free_serial(&mut state, path);
     }
 
     /// Lets the next file of the same serial be converted.
-    fn end_turn(&self, state: &mut QueueState<Taken, Archived, Converted>, path: &Path) {
-        if state.in_turn.remove(path).is_some() {
+    fn free_serial(&self, state: &mut QueueState<Taken, Archived, Converted>, path: &Path) {
+        if state.busy_serials.remove(path).is_some() {
             self.stages[Stage::Converting as usize].notify_all();
         }
     }
@@ -405,7 +405,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
 
     pub(super) fn push_to_clear(&self, position: QueuePosition, converted: Converted) {
         let mut state = self.lock();
-        self.end_turn(&mut state, &position.path);
+        self.free_serial(&mut state, &position.path);
         state.to_clear.insert(position, converted);
         drop(state);
         self.stages[Stage::Recording as usize].notify_one();
@@ -430,7 +430,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
             if !state.may_convert() {
                 return None;
             }
-            let (running, limits, in_turn) = (&state.running, &state.limits, &state.in_turn);
+            let (running, limits, busy) = (&state.running, &state.limits, &state.busy_serials);
             let from_history = &state.from_history;
             // The bytes of an archived file come from the store, so a silent folder does not hold
             // it up.
@@ -438,11 +438,11 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
                 conversions_by(running, converter) + from_history.of(converter)
                     < limits.of(converter)
             };
-            let is_free = |position: &QueuePosition| is_in_turn(position, running, in_turn);
+            let is_free = |position: &QueuePosition| is_next_of_serial(position, running, busy);
             let (position, ready) = state.to_convert.pop_first(may, is_free)?;
             if let Some(place) = &position.in_order {
-                let turn = (Arc::clone(&position.converter), place.serial.clone());
-                state.in_turn.insert(position.path.clone(), turn);
+                let serial = (Arc::clone(&position.converter), place.serial.clone());
+                state.busy_serials.insert(position.path.clone(), serial);
             }
             Some((Some(position), ready))
         })

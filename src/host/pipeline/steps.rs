@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::waiting::QueuePosition;
 
 /// The converter and the serial of a file whose order matters.
-pub(super) type InTurn = (Arc<str>, Option<Arc<str>>);
+pub(super) type BusySerial = (Arc<str>, Option<Arc<str>>);
 
 /// A step that a thread is working on.
 pub(in crate::host) struct RunningStep {
@@ -49,15 +49,15 @@ pub(super) fn may_begin(
 
 /// Returns true when no file that may come before this one, in the order of its serial, is being
 /// converted, recorded or archived.
-pub(super) fn is_in_turn(
+pub(super) fn is_next_of_serial(
     position: &QueuePosition,
     running: &BTreeMap<u64, RunningStep>,
-    in_turn: &HashMap<PathBuf, InTurn>,
+    busy: &HashMap<PathBuf, BusySerial>,
 ) -> bool {
     let Some(place) = &position.in_order else {
         return true;
     };
-    let is_excluded = in_turn.values().any(|(converter, serial)| {
+    let is_excluded = busy.values().any(|(converter, serial)| {
         *converter == position.converter && place.excludes(serial.as_deref())
     });
     let mut before = running.range(..=place.queued_after).map(|(_, step)| step);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::host::Host;
-use super::queue::JobTurn;
+use super::queue::Precedence;
 use crate::archive::{Turn, Turns};
 
 /// How long the conversion of a job waits for files before it is next.
@@ -31,12 +31,12 @@ impl Drop for FromHistory {
 /// A conversion of a job that waits.
 struct Waiting {
     host: Arc<Host>,
-    turn: JobTurn,
+    precedence: Precedence,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if self.turn == JobTurn::Next {
+        if self.precedence == Precedence::Next {
             self.host.queue.give_up_claim();
         }
     }
@@ -50,20 +50,23 @@ impl Turns for HostTurns {
         let converter: Arc<str> = converter.into();
         let mut waiting = Waiting {
             host,
-            turn: JobTurn::BehindFiles,
+            precedence: Precedence::BehindFiles,
         };
         let since = Instant::now();
         while goes_on() {
             let queue = &waiting.host.queue;
-            if queue.begin_from_history(&converter, waiting.turn) {
+            if queue.begin_from_history(&converter, waiting.precedence) {
                 // Nothing is claimed any more.
-                waiting.turn = JobTurn::BehindFiles;
+                waiting.precedence = Precedence::BehindFiles;
                 let host = Arc::clone(&waiting.host);
                 return Some(Turn::held_by(FromHistory { host, converter }));
             }
             let is_due = since.elapsed() >= GIVES_WAY_FOR;
-            if is_due && waiting.turn == JobTurn::BehindFiles && queue.claim_next(&converter) {
-                waiting.turn = JobTurn::Next;
+            if is_due
+                && waiting.precedence == Precedence::BehindFiles
+                && queue.claim_next(&converter)
+            {
+                waiting.precedence = Precedence::Next;
                 continue;
             }
             std::thread::sleep(LOOK_EVERY);

@@ -15,7 +15,7 @@ use crate::id::EntryId;
 pub(in crate::host) struct QueuePosition {
     pub(in crate::host) priority: u8,
     /// Where it stands among the files of its serial; `None` where their order is free.
-    pub(in crate::host) in_order: Option<InOrder>,
+    pub(in crate::host) in_order: Option<SerialPlace>,
     pub(in crate::host) modified: SystemTime,
     pub(in crate::host) path: PathBuf,
     /// The watch folder of the file.
@@ -28,7 +28,7 @@ pub(in crate::host) struct QueuePosition {
 
 /// The place of a file that is converted in the order of archiving among those of its serial.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::host) struct InOrder {
+pub(in crate::host) struct SerialPlace {
     pub(in crate::host) entry: EntryId,
     /// The serial as far as it is known; `None` may be any.
     pub(in crate::host) serial: Option<Arc<str>>,
@@ -37,7 +37,7 @@ pub(in crate::host) struct InOrder {
     pub(super) queued_after: u64,
 }
 
-impl InOrder {
+impl SerialPlace {
     /// Returns true when two files of a converter must not be converted at the same time.
     pub(super) fn excludes(&self, other: Option<&str>) -> bool {
         match (self.serial.as_deref(), other) {
@@ -128,7 +128,7 @@ impl<Job> ByConverter<Job> {
     /// with the most urgent jobs.
     ///
     /// A file whose order matters is passed over while an earlier one of its serial waits, and
-    /// while `is_free` says that it is not its turn.
+    /// while `is_free` says that another one is at work.
     pub(super) fn pop_first(
         &mut self,
         may: impl Fn(&str) -> bool,
@@ -136,7 +136,7 @@ impl<Job> ByConverter<Job> {
     ) -> Option<(QueuePosition, Job)> {
         let heads = self.waiting.iter().filter(|(converter, _)| may(converter));
         let heads = heads.filter_map(|(converter, jobs)| {
-            let position = first_in_turn(jobs, &is_free)?;
+            let position = first_in_order(jobs, &is_free)?;
             let last_turn = self.last_turns.get(converter).copied().unwrap_or_default();
             Some(((position.priority, last_turn, position), converter))
         });
@@ -193,8 +193,8 @@ impl<Job> ByConverter<Job> {
     }
 }
 
-/// Returns the first job whose turn it is: the most urgent one, unless their order matters.
-fn first_in_turn<'j, Job>(
+/// Returns the first job that may be taken: the most urgent one, unless their order matters.
+fn first_in_order<'j, Job>(
     jobs: &'j Jobs<Job>,
     is_free: &impl Fn(&QueuePosition) -> bool,
 ) -> Option<&'j QueuePosition> {
@@ -279,7 +279,7 @@ mod tests {
         let mut waiting = ByConverter::default();
         let serials = [Some("a"), Some("a"), Some("b"), None, Some("c")];
         for (entry, serial) in (1_u64..).zip(serials) {
-            let in_order = InOrder {
+            let in_order = SerialPlace {
                 entry: EntryId(entry),
                 serial: serial.map(Into::into),
                 queued_after: 0,

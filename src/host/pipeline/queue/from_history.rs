@@ -18,7 +18,7 @@ pub(super) struct FromHistory {
 
 /// Whether a conversion of a job waits behind files, or claims to be next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::host::pipeline) enum JobTurn {
+pub(in crate::host::pipeline) enum Precedence {
     BehindFiles,
     Next,
 }
@@ -43,9 +43,9 @@ impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
     }
 
     /// Returns true when one more conversion of a job by `converter` exceeds no limit.
-    fn has_room_for(&self, converter: &str, turn: JobTurn) -> bool {
+    fn has_room_for(&self, converter: &str, precedence: Precedence) -> bool {
         // The claim is its own, so there is room where the claim keeps it.
-        let own = usize::from(turn == JobTurn::Next);
+        let own = usize::from(precedence == Precedence::Next);
         let in_all = self.at_work[Stage::Converting as usize] + self.from_history.in_all() - own;
         let of_converter =
             conversions_by(&self.running, converter) + self.from_history.of(converter) - own;
@@ -60,19 +60,19 @@ impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
 impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
     /// Begins a conversion of a job if it may start now, and returns whether it has begun.
     ///
-    /// A conversion whose turn is `Next` must have [claimed](Self::claim_next) it for `converter`.
+    /// A conversion that is `Next` must have [claimed](Self::claim_next) it for `converter`.
     pub(in crate::host::pipeline) fn begin_from_history(
         &self,
         converter: &Arc<str>,
-        turn: JobTurn,
+        precedence: Precedence,
     ) -> bool {
         let mut state = self.lock();
-        let gives_way = turn == JobTurn::BehindFiles && state.has_files();
-        if gives_way || !state.has_room_for(converter, turn) {
+        let gives_way = precedence == Precedence::BehindFiles && state.has_files();
+        if gives_way || !state.has_room_for(converter, precedence) {
             return false;
         }
         state.from_history.running.push(Arc::clone(converter));
-        if turn == JobTurn::Next {
+        if precedence == Precedence::Next {
             state.from_history.next = None;
         }
         true
@@ -89,7 +89,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         self.stages[Stage::Converting as usize].notify_one();
     }
 
-    /// Claims the next turn for a conversion of a job. Returns false if another one has it.
+    /// Claims for a conversion of a job that it is next. Returns false if another one is.
     pub(in crate::host::pipeline) fn claim_next(&self, converter: &Arc<str>) -> bool {
         let next = &mut self.lock().from_history.next;
         let is_free = next.is_none();
@@ -99,7 +99,7 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         is_free
     }
 
-    /// Gives the claimed turn up.
+    /// Gives the claim up.
     pub(in crate::host::pipeline) fn give_up_claim(&self) {
         self.lock().from_history.next = None;
         self.stages[Stage::Converting as usize].notify_all();

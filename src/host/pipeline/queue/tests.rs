@@ -106,11 +106,11 @@ fn conversions_of_files_and_of_jobs_share_the_limits() {
     };
     queue.open(limits, 16);
     let (limited, other) = (Arc::from("T"), Arc::from("other"));
-    assert!(queue.begin_from_history(&limited, JobTurn::BehindFiles));
-    assert!(!queue.begin_from_history(&limited, JobTurn::BehindFiles));
-    assert!(queue.begin_from_history(&other, JobTurn::BehindFiles));
+    assert!(queue.begin_from_history(&limited, Precedence::BehindFiles));
+    assert!(!queue.begin_from_history(&limited, Precedence::BehindFiles));
+    assert!(queue.begin_from_history(&other, Precedence::BehindFiles));
     // The last place is for files, and the one of the limited converter is taken.
-    assert!(!queue.begin_from_history(&other, JobTurn::BehindFiles));
+    assert!(!queue.begin_from_history(&other, Precedence::BehindFiles));
     queue.push_archived(position(1, 1, "a"), "a");
     std::thread::scope(|scope| {
         let file = scope.spawn(|| queue.next_to_convert());
@@ -118,10 +118,10 @@ fn conversions_of_files_and_of_jobs_share_the_limits() {
         assert!(!file.is_finished());
         queue.end_from_history("T");
         let of_file = file.join().expect("no panic").expect("a file");
-        assert!(!queue.begin_from_history(&limited, JobTurn::BehindFiles));
+        assert!(!queue.begin_from_history(&limited, Precedence::BehindFiles));
         drop(of_file);
     });
-    assert!(queue.begin_from_history(&limited, JobTurn::BehindFiles));
+    assert!(queue.begin_from_history(&limited, Precedence::BehindFiles));
 }
 
 /// A job beside a backlog that never ends would never end either.
@@ -132,17 +132,17 @@ fn a_conversion_of_a_job_waits_for_files_until_it_claims_to_be_next() {
     queue.push_archived(position(1, 1, "a"), "a");
     queue.push_archived(position(1, 2, "b"), "b");
     let converter = Arc::from("T");
-    assert!(!queue.begin_from_history(&converter, JobTurn::BehindFiles));
+    assert!(!queue.begin_from_history(&converter, Precedence::BehindFiles));
     let (_, first) = queue.next_to_convert().expect("a");
     assert!(queue.claim_next(&converter));
     assert!(!queue.claim_next(&converter), "one at a time");
-    assert!(!queue.begin_from_history(&converter, JobTurn::Next));
+    assert!(!queue.begin_from_history(&converter, Precedence::Next));
     drop(first);
     std::thread::scope(|scope| {
         let file = scope.spawn(|| queue.next_to_convert().map(|(name, _)| name));
         std::thread::sleep(Duration::from_millis(50));
         assert!(!file.is_finished(), "the place is kept for the job");
-        assert!(queue.begin_from_history(&converter, JobTurn::Next));
+        assert!(queue.begin_from_history(&converter, Precedence::Next));
         queue.end_from_history(&converter);
         assert_eq!(file.join().expect("no panic"), Some("b"));
     });
