@@ -42,6 +42,13 @@ impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
         self.has_work(&self.to_archive) || !self.to_convert.is_empty() || !self.to_record.is_empty()
     }
 
+    /// Returns how many conversions of jobs may run at a time, with the one that is next.
+    ///
+    /// A file that comes while jobs run finds room at once, where more than one conversion may.
+    fn places_for_jobs(&self) -> usize {
+        self.limits.in_all.saturating_sub(1).max(1)
+    }
+
     /// Returns true when one more conversion of a job by `converter` exceeds no limit.
     fn has_room_for(&self, converter: &str, precedence: Precedence) -> bool {
         // The claim is its own, so there is room where the claim keeps it.
@@ -49,9 +56,7 @@ impl<Taken, Archived, Converted> QueueState<Taken, Archived, Converted> {
         let in_all = self.at_work[Stage::Converting as usize] + self.from_history.in_all() - own;
         let of_converter =
             conversions_by(&self.running, converter) + self.from_history.of(converter) - own;
-        // A file that comes while jobs run finds room at once, where more than one conversion may.
-        let for_jobs = self.limits.in_all.saturating_sub(1).max(1);
-        self.from_history.running.len() < for_jobs
+        self.from_history.in_all() - own < self.places_for_jobs()
             && in_all < self.limits.in_all
             && of_converter < self.limits.of(converter)
     }
@@ -89,14 +94,19 @@ impl<Taken, Archived, Converted> Queue<Taken, Archived, Converted> {
         self.stages[Stage::Converting as usize].notify_one();
     }
 
-    /// Claims for a conversion of a job that it is next. Returns false if another one is.
+    /// Claims for a conversion of a job that it is next. Returns false if another one is, and if it
+    /// does not wait for files but for conversions of jobs: then a claim would only keep a place
+    /// empty.
     pub(in crate::host::pipeline) fn claim_next(&self, converter: &Arc<str>) -> bool {
-        let next = &mut self.lock().from_history.next;
-        let is_free = next.is_none();
-        if is_free {
-            *next = Some(Arc::clone(converter));
+        let mut state = self.lock();
+        let jobs = &state.from_history;
+        let may_claim = jobs.next.is_none()
+            && jobs.running.len() < state.places_for_jobs()
+            && jobs.of(converter) < state.limits.of(converter);
+        if may_claim {
+            state.from_history.next = Some(Arc::clone(converter));
         }
-        is_free
+        may_claim
     }
 
     /// Gives the claim up.

@@ -151,3 +151,22 @@ fn a_conversion_of_a_job_waits_for_files_until_it_claims_to_be_next() {
     queue.give_up_claim();
     assert!(queue.next_to_convert().is_some());
 }
+
+/// A claim beside a running conversion of a job took the place that is left to files.
+#[test]
+fn a_claim_of_a_job_leaves_one_place_to_files() {
+    let queue = Names::default();
+    queue.open(in_all(2), 16);
+    let converter = Arc::from("T");
+    assert!(queue.begin_from_history(&converter, Precedence::BehindFiles));
+    assert!(!queue.claim_next(&converter), "it waits for the other job");
+    queue.push_archived(position(1, 1, "a"), "a");
+    assert!(queue.next_to_convert().is_some());
+    queue.end_from_history(&converter);
+    assert!(queue.claim_next(&converter));
+    assert!(
+        !queue.begin_from_history(&converter, Precedence::BehindFiles),
+        "the place of jobs is claimed"
+    );
+    assert!(queue.begin_from_history(&converter, Precedence::Next));
+}
