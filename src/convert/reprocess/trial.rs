@@ -72,7 +72,7 @@ pub fn try_entry(
     };
     match work.try_convert(id) {
         Ok(None) => Ok(None),
-        Ok(Some(Tried::Converted(converted))) => Ok(Some(work.weigh(*converted))),
+        Ok(Some(Tried::Converted(converted))) => work.weigh(*converted).map(Some),
         Ok(Some(Tried::Stepped(_))) => {
             let told = format!("the converter could not be run over entry {id}");
             Err(Error::new(ErrorKind::Converter, told))
@@ -83,23 +83,24 @@ pub fn try_entry(
 }
 
 impl Work<'_> {
-    /// Compares a conversion with the attempt before, and records nothing.
-    fn weigh(&self, converted: Converted) -> Trial {
+    /// Measures a conversion and compares it with the attempt before. Records nothing.
+    fn weigh(&self, converted: Converted) -> Result<Trial> {
         let Converted {
             entry,
             chosen,
             session,
-            conversion,
+            mut conversion,
         } = converted;
+        let Converter { name, expect, .. } = chosen.runner.converter();
+        examine(self.archive, &entry, name, expect, &mut conversion)?;
         let before = self.options.against.attempt(&entry.attempts);
-        let converter = &chosen.runner.converter().name;
-        let (verdict, difference) = parted(self.judge(converter, &entry, before, &conversion));
-        Trial {
+        let (verdict, difference) = parted(self.judge(name, &entry, before, &conversion));
+        Ok(Trial {
             converter_id: session.identity.id,
             conversion,
             compared_with: before.map(|before| before.attempt),
             verdict,
             difference,
-        }
+        })
     }
 }
