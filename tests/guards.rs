@@ -209,11 +209,14 @@ fn reprocessing_counts_suspicious_results_apart_and_can_fail_on_them() {
     let gate = [&compare[..], &["--fail-on-change"]].concat();
     plant.annals(&gate, 6);
     let id = told["suspicious_ids"][0].to_string();
-    let (_, err) = plant.say(&["--config", "host.toml", "convert", &id], 0);
-    assert!(
-        err.contains("suspicious: no serial; the attempt before had one"),
-        "{err}"
-    );
+    for more in [&["--no-record"][..], &[]] {
+        let convert = [&["--config", "host.toml", "convert", &id][..], more].concat();
+        let (_, err) = plant.say(&convert, 0);
+        assert!(
+            err.contains("suspicious: no serial; the attempt before had one"),
+            "{err}"
+        );
+    }
 }
 
 #[test]
