@@ -198,6 +198,8 @@ fn a_test_by_hand_records_nothing_and_its_exit_code_tells() {
     };
     let events = || plant.annals(&["events"], 0).lines().count();
     let before = events();
+    let list = ["--json", "--config", "host.toml", "list", "--outdated"];
+    let outdated = || plant.annals(&list, 0).lines().count();
     let same = tested(&[], 0);
     assert_eq!(same["evidence"]["unchanged"], 2, "{same}");
     edit(&plant, BREAKS);
@@ -219,7 +221,9 @@ fn a_test_by_hand_records_nothing_and_its_exit_code_tells() {
     assert_eq!(events(), before, "nothing was recorded");
 
     edit(&plant, HOLDS);
+    assert_eq!(outdated(), 0, "the edited converter is not current yet");
     assert_eq!(tested(&["--promote"], 0)["promoted"], true);
+    assert_eq!(outdated(), 2);
     assert_eq!(shown(&plant)["promotions"][1]["grounds"], "gate");
     plant.annals(&[&test[..], &["--promote"]].concat(), 5);
 }

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::archive::{Access, Group, MakerGroup, Snapshot, Stats};
+use crate::archive::{Access, Archive, Group, MakerGroup, Snapshot, Stats};
 use crate::cli::entries::{current_identities, outdated_words};
 use crate::cli::render::{Canvas, Cell, Column, Table, count, counted, facts, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
@@ -63,9 +63,9 @@ struct Doubts {
 }
 
 impl Doubts {
-    fn of(snapshot: &Snapshot, context: &Context<'_>) -> Result<Self, Failure> {
+    fn of(archive: &Archive, snapshot: &Snapshot, context: &Context<'_>) -> Result<Self, Failure> {
         let suspicious = Filter::default().suspicious(Suspicious::Only);
-        let current = current_identities(context);
+        let current = current_identities(archive, context)?;
         let config = store::config_file(&context.globals, context.caller_env());
         Ok(Self {
             config: config.map(|path| path_text(&path)),
@@ -154,7 +154,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     if let (Some(By::Day), Zone::Of(_)) = (args.by, &zone) {
         stats.days = snapshot.days(|time| zone.day_number(time))?;
     }
-    let doubts = Doubts::of(&snapshot, context)?;
+    let doubts = Doubts::of(&archive, &snapshot, context)?;
     if context.json() {
         context.print_json(&StatsObject::new(&stats, &doubts, args.by, &zone))?;
     } else {

@@ -12,18 +12,29 @@ use crate::id::ConverterId;
 use crate::query::Filter;
 
 /// Returns the identities of converters as they run now: in the host that owns the store, or as
-/// they are configured. A converter that is not ready is left out.
-pub(crate) fn current_identities(context: &Context<'_>) -> BTreeMap<String, ConverterId> {
+/// they are configured; where promotions are gated, the one that is current in `archive`. A
+/// converter that is not ready is left out.
+pub(crate) fn current_identities(
+    archive: &Archive,
+    context: &Context<'_>,
+) -> Result<BTreeMap<String, ConverterId>> {
     if let Some(host) = context.owner().and_then(|owner| owner.state.host()) {
-        return host.identities();
+        return Ok(host.identities());
     }
     let config = context.configuration().ok();
-    let converters = config.iter().flat_map(|config| &config.converters);
-    let identities = converters.filter_map(|config| {
-        let id = identity_of(&config.converter).ok()?;
-        Some((config.converter.name.clone(), id))
-    });
-    identities.collect()
+    let mut identities = BTreeMap::new();
+    for converter in config.iter().flat_map(|config| &config.converters) {
+        let name = &converter.converter.name;
+        let promoted = if converter.promotion.is_gated() {
+            archive.promoted(name)?
+        } else {
+            None
+        };
+        if let Some(id) = promoted.or_else(|| identity_of(&converter.converter).ok()) {
+            identities.insert(name.clone(), id);
+        }
+    }
+    Ok(identities)
 }
 
 /// Returns a filter of the command line with what the store knows: which converters `--outdated`
@@ -32,7 +43,7 @@ pub(crate) fn current_identities(context: &Context<'_>) -> BTreeMap<String, Conv
 /// Until then such a filter selects nothing.
 pub(crate) fn in_store(filter: Filter, archive: &Archive, context: &Context<'_>) -> Result<Filter> {
     if filter.made_by.as_ref().is_some_and(Vec::is_empty) {
-        archive.only_outdated(filter, &current_identities(context))
+        archive.only_outdated(filter, &current_identities(archive, context)?)
     } else {
         Ok(filter)
     }
