@@ -129,7 +129,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         entry.id,
         words(old),
         words(new),
-        word(judged.verdict)
+        judged.verdict.name()
     );
     let meant: Vec<&Change> = difference
         .changes
@@ -247,15 +247,6 @@ fn words(attempt: &Attempt) -> String {
         attempt.attempt,
         escape(by.trim_end())
     )
-}
-
-const fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Unchanged => "unchanged",
-        Verdict::Changed => "changed",
-        Verdict::Fixed => "fixed",
-        Verdict::Broken => "broken",
-    }
 }
 
 #[cfg(test)]

@@ -35,6 +35,16 @@ impl Verdict {
             _ => Self::Changed,
         }
     }
+
+    /// Returns the word for it, as in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Changed => "changed",
+            Self::Fixed => "fixed",
+            Self::Broken => "broken",
+        }
+    }
 }
 
 /// What is compared of a run.

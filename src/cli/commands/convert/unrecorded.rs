@@ -67,12 +67,7 @@ fn tell_comparison(trial: &Trial, context: &mut Context<'_>) {
     let (Some(verdict), Some(attempt)) = (trial.verdict, trial.compared_with) else {
         return context.note("there is no attempt on record to compare with");
     };
-    let word = match verdict {
-        Verdict::Unchanged => "unchanged",
-        Verdict::Changed => "changed",
-        Verdict::Fixed => "fixed",
-        Verdict::Broken => "broken",
-    };
+    let word = verdict.name();
     context.note(format_args!("compared with attempt {attempt}: {word}"));
     if !trial.difference.changes.is_empty() {
         let changes: Vec<&Change> = trial.difference.changes.iter().collect();

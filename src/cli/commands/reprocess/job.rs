@@ -156,13 +156,7 @@ fn step_line(step: &Step) -> String {
             environment,
             ..
         } => {
-            let verdict = match verdict {
-                None => "first",
-                Some(Verdict::Unchanged) => "unchanged",
-                Some(Verdict::Changed) => "changed",
-                Some(Verdict::Fixed) => "fixed",
-                Some(Verdict::Broken) => "broken",
-            };
+            let verdict = verdict.map_or("first", Verdict::name);
             let attempt = attempt.map(|attempt| format!(", attempt {attempt}"));
             let error = error.as_deref().map(|error| format!(": {}", escape(error)));
             let suspicious = (!suspicious.is_empty())
