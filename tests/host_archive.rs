@@ -121,7 +121,7 @@ fn a_corrected_converter_runs_over_what_the_wrong_one_converted() {
     let changed: Vec<&str> = steps
         .iter()
         .filter_map(|step| match &step.outcome {
-            StepOutcome::Ran { difference, .. } => difference.changes.first(),
+            StepOutcome::Ran { result, .. } => result.difference.changes.first(),
             _ => None,
         })
         .map(|change| change.path.as_str())

@@ -56,8 +56,8 @@ pub(crate) use protocol::{answer_for_report, suggest};
 pub use reprocess::{
     Against, ConverterLabel, EntryError, JobChange, OnCancel, OnError, Params, PlannedRun,
     PlannedSkip, Ramp, Reprocess, ReprocessPlan, ReprocessResult, Resend, Selection, Step,
-    StepOutcome, Trial, Which, job_changes, judge_attempts, plan, reprocess, reprocess_by_ramp,
-    select, try_entry,
+    StepOutcome, StepResult, Trial, Which, job_changes, judge_attempts, plan, reprocess,
+    reprocess_by_ramp, select, try_entry,
 };
 pub use running::{
     AttemptSummary, EnvironmentCheck, Request, Runner, convert_entry, convert_path, identity_of,

@@ -181,22 +181,21 @@ impl Found {
     fn note(&mut self, step: &Step, candidate: ConverterId) {
         let fares = match &step.outcome {
             StepOutcome::Ran {
+                result,
                 converter_id,
                 before,
-                outcome,
-                verdict,
                 error,
                 ..
             } => {
                 if *converter_id != candidate {
                     self.unfit.get_or_insert_with(|| CHANGED.to_owned());
                 }
-                let fares = Fares::of(*before, *outcome, *verdict);
+                let fares = Fares::of(*before, result.outcome, result.verdict);
                 if let (Fares::Broken, Some(before)) = (fares, before) {
                     self.broken.push(BrokenEntry {
                         id: step.entry,
                         before: *before,
-                        now: *outcome,
+                        now: result.outcome,
                         error: error.clone(),
                         waiver: None,
                         waived: false,
@@ -208,7 +207,7 @@ impl Found {
                 self.unfit.get_or_insert_with(|| cannot_run(reason));
                 Fares::Untried
             }
-            StepOutcome::Skipped { .. } | StepOutcome::Earlier { .. } => Fares::Untried,
+            StepOutcome::Skipped { .. } | StepOutcome::Earlier(_) => Fares::Untried,
         };
         self.fares.insert(step.entry, fares);
     }

@@ -304,9 +304,9 @@ impl Job<'_> {
 
     fn tell(&self, id: EntryId, outcome: StepOutcome) {
         let failed = match &outcome {
-            StepOutcome::Ran { outcome, .. } => *outcome != Outcome::Success,
+            StepOutcome::Ran { result, .. } => result.outcome != Outcome::Success,
             StepOutcome::Error { .. } | StepOutcome::NotTried { .. } => true,
-            StepOutcome::Skipped { .. } | StepOutcome::Earlier { .. } => false,
+            StepOutcome::Skipped { .. } | StepOutcome::Earlier(_) => false,
         };
         if failed && self.work.options.on_error == OnError::Stop {
             self.stop.store(true, Ordering::Relaxed);
@@ -324,7 +324,7 @@ impl Job<'_> {
         step.done = result.processed + result.skipped + result.not_tried;
         if let Some(run) = self.work.run {
             let by = match step.outcome {
-                StepOutcome::Earlier { .. } => FinishedBy::EarlierRun,
+                StepOutcome::Earlier(_) => FinishedBy::EarlierRun,
                 _ => FinishedBy::ThisRun,
             };
             run.report(step.done, by);

@@ -24,5 +24,5 @@ pub use options::{Against, OnCancel, OnError, Params, Reprocess, Resend, Which};
 pub use plan::{ConverterLabel, PlannedRun, PlannedSkip, ReprocessPlan, plan};
 pub use result::{EntryError, ReprocessResult};
 pub use select::{Selection, select};
-pub use step::{Step, StepOutcome};
+pub use step::{Step, StepOutcome, StepResult};
 pub use trial::{Trial, try_entry};

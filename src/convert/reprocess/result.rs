@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::step::{Step, StepOutcome};
+use super::step::{Step, StepOutcome, StepResult};
 use super::untried::Untried;
 use crate::convert::compare::Verdict;
 use crate::convert::running::EnvironmentCheck;
@@ -86,20 +86,16 @@ impl ReprocessResult {
     pub(super) fn count(&mut self, step: &Step) {
         let error = match &step.outcome {
             StepOutcome::Ran {
-                outcome,
+                result,
                 error,
-                verdict,
                 queued,
-                suspicious,
                 environment,
                 ..
             } => {
-                self.suspicious += u64::from(!suspicious.is_empty());
-                self.count_outcome(*outcome);
+                self.count_result(result);
                 self.count_environment(environment.as_ref());
                 self.submitted += queued;
-                self.count_verdict(*verdict);
-                match outcome {
+                match result.outcome {
                     Outcome::Success => None,
                     outcome => Some(error.clone().unwrap_or_else(|| outcome.to_string())),
                 }
@@ -119,15 +115,8 @@ impl ReprocessResult {
                 }
                 None
             }
-            StepOutcome::Earlier {
-                outcome,
-                suspicious,
-                verdict,
-                ..
-            } => {
-                self.suspicious += u64::from(!suspicious.is_empty());
-                self.count_outcome(*outcome);
-                self.count_verdict(*verdict);
+            StepOutcome::Earlier(result) => {
+                self.count_result(result);
                 None
             }
         };
@@ -139,6 +128,12 @@ impl ReprocessResult {
                 error,
             });
         }
+    }
+
+    fn count_result(&mut self, result: &StepResult) {
+        self.suspicious += u64::from(!result.suspicious.is_empty());
+        self.count_outcome(result.outcome);
+        self.count_verdict(result.verdict);
     }
 
     fn count_verdict(&mut self, verdict: Option<Verdict>) {
@@ -207,25 +202,31 @@ mod tests {
         }
     }
 
+    fn result(outcome: Outcome, verdict: Verdict, suspicious: &[&str]) -> StepResult {
+        StepResult {
+            outcome,
+            converter: "ICT".into(),
+            suspicious: suspicious.iter().map(|why| (*why).to_owned()).collect(),
+            verdict: Some(verdict),
+            difference: compare(b"{}", b"{}"),
+        }
+    }
+
     fn ran(outcome: Outcome, verdict: Verdict) -> StepOutcome {
         StepOutcome::Ran {
+            result: result(outcome, verdict, &["1 step"]),
             attempt: None,
             converter_id: ConverterId::from_bytes([1; 32]),
-            outcome,
             before: None,
             environment: Some(EnvironmentCheck::NotRecorded),
             error: None,
-            verdict: Some(verdict),
-            difference: compare(b"{}", b"{}"),
             queued: 0,
-            converter: "ICT".into(),
-            suspicious: vec!["1 step".to_owned()],
         }
     }
 
     #[test]
     fn every_entry_is_counted_once_and_every_trouble_is_listed() {
-        let mut result = ReprocessResult::default();
+        let mut counted = ReprocessResult::default();
         for outcome in [
             ran(Outcome::Success, Verdict::Fixed),
             ran(Outcome::Success, Verdict::Changed),
@@ -236,29 +237,23 @@ mod tests {
             StepOutcome::Skipped {
                 reason: "purged".into(),
             },
-            StepOutcome::Earlier {
-                outcome: Outcome::Success,
-                suspicious: Vec::new(),
-                verdict: Some(Verdict::Changed),
-                difference: compare(b"{}", b"{}"),
-                converter: "ICT".into(),
-            },
+            StepOutcome::Earlier(result(Outcome::Success, Verdict::Changed, &[])),
         ] {
-            result.count(&step(outcome));
+            counted.count(&step(outcome));
         }
         assert_eq!(
             (
-                result.processed,
-                result.successful,
-                result.failed,
-                result.skipped
+                counted.processed,
+                counted.successful,
+                counted.failed,
+                counted.skipped
             ),
             (5, 3, 2, 1)
         );
-        assert_eq!(result.environment_not_recorded, 3);
-        assert_eq!((result.fixed, result.changed, result.broken), (1, 2, 1));
-        assert_eq!(result.suspicious, 3);
-        let errors: Vec<&str> = result.errors.iter().map(|e| e.error.as_str()).collect();
+        assert_eq!(counted.environment_not_recorded, 3);
+        assert_eq!((counted.fixed, counted.changed, counted.broken), (1, 2, 1));
+        assert_eq!(counted.suspicious, 3);
+        let errors: Vec<&str> = counted.errors.iter().map(|e| e.error.as_str()).collect();
         assert_eq!(errors, ["rejected", "no program", "purged"]);
     }
 }

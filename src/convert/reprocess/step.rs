@@ -19,32 +19,40 @@ pub struct Step {
     pub outcome: StepOutcome,
 }
 
+/// How a run over an entry ended, and how that compares with the attempt before.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StepResult {
+    /// How the run ended.
+    pub outcome: Outcome,
+    /// The name of the converter that ran.
+    pub converter: String,
+    /// Why the result is suspicious although the converter says success, in words.
+    pub suspicious: Vec<String>,
+    /// The comparison with the attempt before; `None` when there was none.
+    pub verdict: Option<Verdict>,
+    /// The differences from the reports of the attempt before.
+    pub difference: Difference,
+}
+
 /// The result for one entry; see [`Step::outcome`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum StepOutcome {
     /// The converter ran.
     Ran {
+        /// How the run ended.
+        result: StepResult,
         /// The recorded attempt; `None` when reports were only compared.
         attempt: Option<AttemptNo>,
         /// The identity of the converter that ran.
         converter_id: ConverterId,
-        /// How the run ended.
-        outcome: Outcome,
         /// How the attempt that it is compared with ended; `None` when there was none.
         before: Option<Outcome>,
         /// Why the run did not succeed.
         error: Option<String>,
-        /// The comparison with the attempt before; `None` when there was none.
-        verdict: Option<Verdict>,
-        /// The differences from the reports of the attempt before.
-        difference: Difference,
         /// Number of reports queued for submission.
         queued: u64,
-        /// The name of the converter that ran.
-        converter: String,
-        /// Why the result is suspicious although the converter says success, in words.
-        suspicious: Vec<String>,
         /// For a recorded converter, whether it ran on what it ran on before.
         environment: Option<EnvironmentCheck>,
     },
@@ -64,16 +72,5 @@ pub enum StepOutcome {
         reason: String,
     },
     /// The job had tried the entry before it was interrupted.
-    Earlier {
-        /// How that attempt ended.
-        outcome: Outcome,
-        /// Why its result is suspicious, in words.
-        suspicious: Vec<String>,
-        /// Its comparison with the attempt before; `None` when there was none.
-        verdict: Option<Verdict>,
-        /// The differences from the reports of the attempt before.
-        difference: Difference,
-        /// The name of the converter that ran.
-        converter: String,
-    },
+    Earlier(StepResult),
 }

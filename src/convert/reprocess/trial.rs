@@ -10,6 +10,7 @@ use super::work::{Converted, Tried, Work, parted};
 use crate::archive::Archive;
 use crate::convert::compare::{Difference, RuleBook, Verdict};
 use crate::convert::converter::Converter;
+use crate::convert::guard::examine;
 use crate::convert::process::Cancel;
 use crate::convert::protocol::Conversion;
 use crate::id::{AttemptNo, ConverterId, EntryId};

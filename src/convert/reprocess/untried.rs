@@ -30,7 +30,7 @@ impl Untried {
             StepOutcome::Skipped { reason }
             | StepOutcome::Error { reason }
             | StepOutcome::NotTried { reason } => reason,
-            StepOutcome::Ran { .. } | StepOutcome::Earlier { .. } => return,
+            StepOutcome::Ran { .. } | StepOutcome::Earlier(_) => return,
         };
         let reason = reason[..reason.floor_char_boundary(REASON_BYTES_MAX)].to_owned();
         if self.reasons.len() >= REASONS_MAX && !self.reasons.contains_key(&reason) {

@@ -7,7 +7,7 @@ use super::changes::{judge_attempts, reports_of};
 use super::choice::{Chosen, Unfit, without_source};
 use super::options::{Reprocess, Resend};
 use super::runners::{RunnerKey, Runners};
-use super::step::StepOutcome;
+use super::step::{StepOutcome, StepResult};
 use crate::archive::{Archive, JobRun, Turn};
 use crate::convert::compare::{CompareRules, Difference, Judgement, Run, Verdict, judge};
 use crate::convert::converter::Converter;
@@ -123,13 +123,14 @@ impl Work<'_> {
                 .position(|tried| tried.job == Some(job))
         {
             let (verdict, difference) = parted(self.judge_earlier(&entry.attempts[..=earlier]));
-            return over(StepOutcome::Earlier {
-                outcome: entry.attempts[earlier].status,
+            let attempt = &entry.attempts[earlier];
+            return over(StepOutcome::Earlier(StepResult {
+                outcome: attempt.status,
+                converter: attempt.converter.clone(),
+                suspicious: attempt.suspicious.clone(),
                 verdict,
                 difference,
-                converter: entry.attempts[earlier].converter.clone(),
-                suspicious: entry.attempts[earlier].suspicious.clone(),
-            });
+            }));
         }
         let chosen = self.choose(&entry)?;
         if let Some(reason) = self.blocked.reason(&chosen.key) {
@@ -176,8 +177,7 @@ impl Work<'_> {
                 Resend::Changed => verdict != Some(Verdict::Unchanged),
                 Resend::All => true,
             };
-            let converter = &chosen.runner.converter().name;
-            let endpoint = self.options.endpoints.get(converter);
+            let endpoint = self.options.endpoints.get(name);
             let endpoint = endpoint.filter(|_| wanted && outcome == Outcome::Success);
             if endpoint.is_some() {
                 queued = conversion.reports.len() as u64;
@@ -195,16 +195,18 @@ impl Work<'_> {
             attempt = Some(summary.attempt);
         }
         Ok(StepOutcome::Ran {
+            result: StepResult {
+                outcome,
+                converter: name.clone(),
+                suspicious,
+                verdict,
+                difference,
+            },
             attempt,
             converter_id: session.identity.id,
-            outcome,
             before: before.map(|before| before.status),
             error,
-            verdict,
-            difference,
             queued,
-            converter: chosen.runner.converter().name.clone(),
-            suspicious,
             environment: chosen.environment,
         })
     }

@@ -114,29 +114,19 @@ fn shall_go_on(so_far: &ReprocessResult, context: &mut Context<'_>) -> Result<bo
 
 impl Findings {
     fn add(&mut self, step: &Step) {
-        let (StepOutcome::Ran {
-            verdict,
-            difference,
-            converter,
-            suspicious,
-            ..
-        }
-        | StepOutcome::Earlier {
-            verdict,
-            difference,
-            converter,
-            suspicious,
-            ..
-        }) = &step.outcome
-        else {
+        let (StepOutcome::Ran { result, .. } | StepOutcome::Earlier(result)) = &step.outcome else {
             return;
         };
-        if !suspicious.is_empty() {
+        if !result.suspicious.is_empty() {
             self.suspicious.push(step.entry);
         }
-        self.changes
-            .add(step.entry, converter, *verdict, difference);
-        match verdict {
+        self.changes.add(
+            step.entry,
+            &result.converter,
+            result.verdict,
+            &result.difference,
+        );
+        match result.verdict {
             Some(Verdict::Fixed) => self.fixed.push(step.entry),
             Some(Verdict::Broken) => self.broken.push(step.entry),
             Some(Verdict::Unchanged | Verdict::Changed) | None => {}
@@ -148,23 +138,23 @@ impl Findings {
 fn step_line(step: &Step) -> String {
     let words = match &step.outcome {
         StepOutcome::Ran {
+            result,
             attempt,
-            outcome,
             error,
-            verdict,
-            suspicious,
             environment,
             ..
         } => {
-            let verdict = verdict.map_or("first", Verdict::name);
+            let verdict = result.verdict.map_or("first", Verdict::name);
             let attempt = attempt.map(|attempt| format!(", attempt {attempt}"));
             let error = error.as_deref().map(|error| format!(": {}", escape(error)));
+            let suspicious = &result.suspicious;
             let suspicious = (!suspicious.is_empty())
                 .then(|| format!("; suspicious: {}", escape(&suspicious.join("; "))));
             let environment = environment.as_ref().and_then(EnvironmentCheck::sentence);
             let environment = environment.map(|told| format!("; {}", escape(&told)));
             format!(
-                "{verdict:<9}  {outcome}{}{}{}{}",
+                "{verdict:<9}  {}{}{}{}{}",
+                result.outcome,
                 attempt.unwrap_or_default(),
                 error.unwrap_or_default(),
                 suspicious.unwrap_or_default(),
@@ -174,7 +164,7 @@ fn step_line(step: &Step) -> String {
         StepOutcome::Skipped { reason } => format!("{:<9}  {}", "skipped", escape(reason)),
         StepOutcome::Error { reason } => format!("{:<9}  {}", "error", escape(reason)),
         StepOutcome::NotTried { reason } => format!("{:<9}  {}", "not tried", escape(reason)),
-        StepOutcome::Earlier { outcome, .. } => format!("{:<9}  {outcome}", "earlier"),
+        StepOutcome::Earlier(result) => format!("{:<9}  {}", "earlier", result.outcome),
     };
     format!("{:>8}  {words}\n", step.entry)
 }
