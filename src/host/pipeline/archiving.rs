@@ -109,7 +109,7 @@ impl FileWorker {
             }
         };
         let id = receipt.id;
-        let safety = safety(&receipt, config);
+        let safety = safety(receipt.facts_only, config);
         if receipt.existing {
             let entry = entry(archive, id)?;
             match self.history(taken, &entry)? {
@@ -270,9 +270,10 @@ impl FileWorker {
     /// converter's current identity.
     fn history(&self, taken: &TakenFile, entry: &Entry) -> Result<History> {
         let config = taken.config();
+        let safety = safety(entry.facts_only, config);
         let is_open = |last: &&Attempt| {
             let suspicion = Suspicion::of(config, &last.suspicious);
-            is_failure(last.status) || suspicion.keeps(Safety::Archived)
+            is_failure(last.status) || suspicion.keeps(safety)
         };
         let current = match entry.attempts.last().filter(is_open) {
             Some(_) => {
@@ -325,9 +326,9 @@ fn new_file(config: &ConverterConfig, path: &Path, reading: &FileReading<'_>) ->
     new_entry(config, path, name, &meta, key)
 }
 
-/// Returns whether a source has a safe copy after it was archived.
-fn safety(receipt: &Archived, config: &ConverterConfig) -> Safety {
-    match (receipt.facts_only, config.archive.delete_facts_only) {
+/// Returns whether a source has a safe copy after it was archived, or only facts are kept of it.
+fn safety(facts_only: bool, config: &ConverterConfig) -> Safety {
+    match (facts_only, config.archive.delete_facts_only) {
         (false, _) => Safety::Archived,
         (true, true) => Safety::FactsOnly(FactsOnly::MayGo),
         (true, false) => Safety::FactsOnly(FactsOnly::Stays),
