@@ -263,7 +263,8 @@ impl FileWorker {
     ) -> Result<bool> {
         let entry = entry(archive, id)?;
         let is_final = || Ok::<_, Error>(matches!(self.history(taken, &entry)?, History::Final(_)));
-        Ok(entry.purged_at.is_some() && !is_final()?)
+        let is_purged = entry.purged_at.is_some() || entry.source_purge().is_some();
+        Ok(is_purged && !is_final()?)
     }
 
     /// Returns whether the entry's attempts allow another one. After a failure, that depends on the
