@@ -97,7 +97,7 @@ pub(crate) struct Slot<'a> {
 
 impl Slot<'_> {
     /// Creates the first folder of this slot that nobody uses. `replace` is called for one that
-    /// exists, and returns true if it made it anew.
+    /// exists, and returns true if it created it again.
     ///
     /// Returns `None` when all are in use. Creating never follows a link that somebody put there.
     fn create(
@@ -200,7 +200,7 @@ fn claim_abandoned(path: &Path, now: SystemTime) -> Option<File> {
         return None;
     }
     let held = lock(path)?;
-    // Since it was looked at, another process may have deleted it and made it anew. What is locked
+    // Since it was looked at, another process may have deleted and created it again. What is locked
     // must be old, and be what lies there now.
     let locked = held.metadata().ok()?;
     let there = fs::symlink_metadata(path).ok()?;
