@@ -97,10 +97,25 @@ impl Archive {
         plan.take_due()?;
         // Without a limit on free disk nobody asks the disk.
         let wants_room = |class: &Class| class.min_free_disk.is_some();
-        let asked = policy.classes.iter().any(wants_room);
-        let free = asked.then(|| self.store().disk.free_bytes().ok()).flatten();
+        let free = if policy.classes.iter().any(wants_room) {
+            self.free_once_all_is_final()?
+        } else {
+            None
+        };
         plan.take_excess(free)?;
         Ok(plan.planner.finish(plan.store.freed_at_once()?))
+    }
+
+    /// Returns the free bytes of the store's disk, with those that purges free once they cannot be
+    /// undone; `None` when the disk does not tell. Without the latter, each plan that is made during
+    /// a grace period would take as much again.
+    fn free_once_all_is_final(&self) -> Result<Option<u64>> {
+        let Ok(free) = self.store().disk.free_bytes() else {
+            return Ok(None);
+        };
+        let pending = self.pending_purges()?;
+        let to_come: u64 = pending.iter().map(|purge| purge.bytes_freed).sum();
+        Ok(Some(free.saturating_add(to_come)))
     }
 }
 

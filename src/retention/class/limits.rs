@@ -13,7 +13,8 @@ pub(crate) struct Tally {
 }
 
 /// Returns the rule by which the oldest entry of a class goes, while one of its limits is exceeded.
-/// `free` are the bytes that are free on the store's disk, with what the plan frees.
+/// `free` are the bytes that are free on the store's disk, with what the plan frees and what purges
+/// free once they cannot be undone.
 pub(crate) fn over(class: &Class, left: Tally, free: Option<u64>) -> Option<String> {
     if left.entries == 0 {
         return None;
