@@ -92,7 +92,8 @@ pub(crate) struct Taken {
     pub(crate) rule: String,
 }
 
-/// Returns the parts of an entry that are there, with the times from which they may go.
+/// Returns the parts of an entry that are there, with the times from which they may go. An entry
+/// without content is one part.
 pub(crate) fn due_parts(class: &Class, entry: &Entry) -> Vec<PartDue> {
     let base = base(class, entry);
     let mut parts = Vec::new();
@@ -120,6 +121,14 @@ pub(crate) fn due_parts(class: &Class, entry: &Entry) -> Vec<PartDue> {
             },
             due: due(class, entry, keeps.reports, base),
             rule: named("reports ", keeps.reports),
+        });
+    }
+    if parts.is_empty() && entry.purged_at.is_none() {
+        // Only facts are there. They go when a source would.
+        parts.push(PartDue {
+            part: Part::Entry,
+            due: due(class, entry, keeps.sources, base),
+            rule: named("sources ", keeps.sources),
         });
     }
     if let Some(keep) = keeps.superseded {
@@ -357,6 +366,19 @@ mod tests {
         let ahead = entry(r#"{"source_modified":"2090-01-01T00:00:00+00:00"}"#);
         let now = "2080-01-01T00:00:00+00:00".parse().expect("valid");
         assert_eq!(taken(&of("source_time"), &ahead, now), (Vec::new(), None));
+    }
+
+    #[test]
+    fn an_entry_with_facts_only_goes_when_its_source_would() {
+        let facts = entry(r#"{"facts_only":true}"#);
+        let class = of("archived");
+        let before = "2027-03-01T07:59:59+00:00".parse().expect("valid");
+        assert_eq!(taken(&class, &facts, before), (Vec::new(), None));
+        let after = "2027-03-01T08:00:00+00:00".parse().expect("valid");
+        let rule = "keep 1y".to_owned();
+        let part = Part::Entry;
+        let all = vec![Taken { part, rule }];
+        assert_eq!(taken(&class, &facts, after), (all, None));
     }
 
     #[test]
