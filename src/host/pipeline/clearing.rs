@@ -88,7 +88,7 @@ impl FileWorker {
                         .map(|reader| Box::new(reader) as Box<dyn Read>)
                 };
                 match source.read_back(stored) {
-                    // The entry was purged meanwhile, or only facts are kept of it, as the
+                    // The source was purged meanwhile, or only facts are kept of it, as the
                     // configuration says: the file need not be kept for it.
                     Err(error)
                         if error.kind() == ErrorKind::NotFound

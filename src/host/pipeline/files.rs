@@ -141,9 +141,13 @@ pub(in crate::host) struct Cleanup {
 }
 
 impl Cleanup {
+    /// Returns whether a purge took the source, with its entry or alone.
     pub(super) fn is_purged(&self, archive: &Archive) -> Result<bool> {
-        self.entry
-            .map_or(Ok(false), |id| Ok(entry(archive, id)?.purged_at.is_some()))
+        let Some(id) = self.entry else {
+            return Ok(false);
+        };
+        let entry = entry(archive, id)?;
+        Ok(entry.purged_at.is_some() || entry.source_purge().is_some())
     }
 
     pub(super) fn is_facts_only(&self, archive: &Archive) -> Result<bool> {
