@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::archive::handle::Archive;
 use crate::archive::purging::explain::{WholeDue, whole_due};
 use crate::archive::state::reclaimable::{choose_packs, dead};
-use crate::entry::{Entry, Retention, Submission};
+use crate::entry::{Entry, Part, Retention, Submission};
 use crate::event::LockMode;
 use crate::id::{AttemptNo, BlobId, EntryId, PackId, Sha256};
 use crate::index::View;
@@ -262,7 +262,7 @@ impl Archive {
         })
     }
 
-    /// Returns the rules of a policy in words, and the one that selects the entry now.
+    /// Returns the rules of a policy in words, and the one that selects all of the entry now.
     fn rule_that_selects(
         &self,
         policy: &Policy,
@@ -270,7 +270,8 @@ impl Archive {
         now: Timestamp,
     ) -> Result<(Vec<String>, Option<String>)> {
         let plan = self.plan_purge(policy, AsOf::Vouched(now))?;
-        let found = plan.items.into_iter().find(|item| item.id == entry.id);
+        let mut items = plan.items.into_iter();
+        let found = items.find(|item| item.id == entry.id && item.part == Part::Entry);
         Ok((plan.rules, found.map(|item| item.rule)))
     }
 
