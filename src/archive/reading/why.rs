@@ -196,6 +196,15 @@ impl Archive {
         })?;
         let view = snapshot.view();
         let mut reasons = Vec::new();
+        if let Some(until) = entry.final_at {
+            // Until its purge is final, the entry itself needs its content.
+            return Ok(WhyKept {
+                entry: id,
+                reasons,
+                may_go: MayGo::Later,
+                earliest: Some(until),
+            });
+        }
         if entry.purged_at.is_some() {
             self.left_of_purged(view, &entry, &mut reasons)?;
             let is_left = |reason: &KeepReason| matches!(reason, KeepReason::NotFreed { .. });
@@ -494,6 +503,20 @@ mod tests {
                 if endpoint == "http://server/x")
         };
         assert!(waiting.reasons.iter().any(is_waiting), "{waiting:?}");
+    }
+
+    #[test]
+    fn a_purge_that_can_be_undone__says_until_when() {
+        let archive = store();
+        let id = put(&archive, Retention::Forever, b"a");
+        let policy = Policy::default().max_count(0_u64);
+        let plan = archive.plan_purge(&policy, AsOf::Clock).expect("a plan");
+        let day = std::time::Duration::from_secs(86_400);
+        let done = archive.purge_with_grace(&plan, "test", day);
+        let until = done.expect("purged").recorded.final_at;
+        let answer = why(&archive, id);
+        assert_eq!((answer.may_go, answer.earliest), (MayGo::Later, until));
+        assert!(answer.reasons.is_empty(), "{answer:?}");
     }
 
     /// A person purged an entry and saw the same bytes come back for another one.
