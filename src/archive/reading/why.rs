@@ -401,7 +401,8 @@ fn shared(view: &View, entry: &Entry, reasons: &mut Vec<KeepReason>) -> Result<(
 
 fn sharing(view: &View, entry: &Entry, own: &Own, references: u64) -> Result<KeepReason> {
     let others = view.find(&own.blob.to_string(), SHARING_FOUND)?;
-    let others = others.iter().filter(|other| other.purged_at.is_none());
+    let needs = |other: &&Entry| other.contents_left().any(|(blob, _)| blob == own.blob);
+    let others = others.iter().filter(needs);
     let others = others.map(|other| other.id).filter(|id| *id != entry.id);
     Ok(KeepReason::Shared {
         content: own.content,
