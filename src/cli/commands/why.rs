@@ -20,13 +20,16 @@ pub(super) struct WhyObject {
     text: String,
 }
 
-/// Asks why an entry is kept. The rules of the configured host are asked about as well.
+/// Asks why an entry is kept. The rules of the configured host are asked about as well; for a
+/// converter that it does not have, these are the classes.
 pub(super) fn ask(archive: &Archive, entry: &Entry, context: &Context<'_>) -> Result<WhyKept> {
     let config = context.configuration().ok();
-    let policy = config.as_ref().and_then(|config| {
-        let converter = config.converter(&entry.converter)?;
-        Some(config.retention_policy(converter))
-    });
+    let policy = config
+        .as_ref()
+        .and_then(|config| match config.converter(&entry.converter) {
+            Some(converter) => Some(config.retention_policy(converter)),
+            None => config.retention_classes(),
+        });
     archive.why_kept(entry.id, policy.as_ref())
 }
 
