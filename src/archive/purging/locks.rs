@@ -80,8 +80,8 @@ setters! { NewLock {
 
 impl Archive {
     /// Places a lock: its entries, also those that are archived later, cannot be purged before they
-    /// are that old, by no rule and through no door. Under the name of a lock that is there, makes
-    /// it longer or stricter. Durable on `Ok`.
+    /// are that old, whatever the rules say and whoever asks. Under the name of a lock that is
+    /// there, makes it longer or stricter. Durable on `Ok`.
     ///
     /// A lock counts from the recorded time of archiving, by the store's clock without the steps
     /// ahead that the log shows. The day that a policy is asked for plays no part.

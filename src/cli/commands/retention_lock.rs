@@ -6,7 +6,7 @@ use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Period;
 use crate::event::LockMode;
 
-/// Keep entries from being purged before they have an age, by whatever rule and door
+/// Keep entries from being purged before they have an age, whatever the rules say
 ///
 /// It holds for entries that are archived later as well. Under the name of a lock that is there, it
 /// becomes longer or stricter, never shorter.
