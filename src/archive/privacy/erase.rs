@@ -76,8 +76,8 @@ impl Archive {
     /// leaf, hash, checkpoint and proof stays as it is.
     ///
     /// On `Ok` the erasure is durable, and [`ErasureOutcome::reclaim`] says whether its bytes are
-    /// removed. Refused when the plan erases nothing, without a reason, or when a hold was placed
-    /// on one of the entries meanwhile; then nothing is erased.
+    /// removed. Refused when the plan erases nothing, without a reason, or when by now a hold or a
+    /// retention lock keeps one of the entries; then nothing is erased.
     ///
     /// # Errors
     ///

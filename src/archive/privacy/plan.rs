@@ -26,7 +26,7 @@ pub struct ErasurePlan {
     pub account: Option<PlannedAccount>,
     /// Number of values that would be erased.
     pub values: u64,
-    /// Entries that a hold keeps as they are.
+    /// Entries that a hold or a retention lock keeps as they are.
     pub held: Vec<HeldBack>,
     /// Entries whose value is in the log in the clear, recorded before the field was personal. It
     /// cannot be erased.
@@ -55,7 +55,7 @@ pub struct PlannedAccount {
     pub digest: String,
 }
 
-/// An entry that is on hold.
+/// An entry that a hold or a retention lock keeps as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct HeldBack {
