@@ -140,12 +140,11 @@ impl ByClass<'_> {
             if takes.is_empty() {
                 return Ok(());
             }
-            if self.spares(entry) {
-                self.decided.insert(entry.id);
-                return Ok(());
-            }
             // What is left of it is for the next plan, also if a limit is exceeded by then.
             self.decided.insert(entry.id);
+            if self.spares(entry) {
+                return Ok(());
+            }
             takes
                 .into_iter()
                 .try_for_each(|take| self.take(place, entry, take))
