@@ -237,8 +237,7 @@ pub struct Attempt {
     /// How much its reports hold; `None` where that was not recorded.
     #[serde(default)]
     pub extent: Option<Extent>,
-    /// The newest later attempt with reports, which take the place of this one's. The reports of
-    /// this attempt are still there.
+    /// The newest later success with reports, which take the place of this one's.
     #[serde(default)]
     pub superseded_by: Option<AttemptNo>,
 }

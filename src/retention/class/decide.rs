@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Base, Class, Keep};
-use crate::entry::{Entry, Part, Report};
+use crate::entry::{Attempt, Entry, Outcome, Part};
 use crate::time::Timestamp;
 
 /// Clocks that nobody has set begin in 1970, and those of FAT file systems on 1 January 1980. This
@@ -143,14 +143,14 @@ fn superseded(class: &Class, entry: &Entry, keep: Keep) -> Vec<PartDue> {
     let Some(last) = entry.superseded_through() else {
         return Vec::new();
     };
-    let made = |reports: &[Report]| !reports.is_empty();
+    let replaces = |other: &Attempt| other.status == Outcome::Success && !other.reports.is_empty();
     let mut parts = Vec::new();
     for attempt in entry.attempts_with_reports() {
         if attempt.attempt > last {
             break;
         }
         let mut later = entry.attempts.iter();
-        let by = later.find(|other| other.attempt > attempt.attempt && made(&other.reports));
+        let by = later.find(|other| other.attempt > attempt.attempt && replaces(other));
         let replaced = by.map(|other| other.at).ok_or(Undated::NeverConverted);
         parts.push(PartDue {
             part: Part::Superseded {

@@ -404,6 +404,24 @@ fn a_source_stays_while_its_reports_go_and_every_door_says_so() {
     assert!(rebuilt.verify(Depth::Deep).expect("checked").ok);
 }
 
+/// A converter may answer with a report although it failed.
+#[test]
+fn a_report_of_a_failed_attempt_supersedes_none() {
+    let plant = plant(&one_story(), 5);
+    let attempt = NewAttempt::new(Outcome::Failed, "ICT").reports(vec![b"in part".to_vec()]);
+    plant
+        .archive
+        .record_attempt(plant.ids[0], attempt)
+        .expect("recorded");
+    let keeps = Keeps::default().superseded("4d".parse().expect("valid"));
+    let policy = Policy::default().classes(vec![Class::new("raw").keep(keeps)]);
+    let later = AsOf::Vouched(Timestamp::from_micros(0).plus_days(START + 20));
+    let plan = plant.archive.plan_purge(&policy, later).expect("a plan");
+    let parts: Vec<Part> = plan.items.iter().map(|item| item.part).collect();
+    let through = AttemptNo(1);
+    assert_eq!(parts, [Part::Superseded { through }]);
+}
+
 /// A report that was made between the plan and the purge is not of the plan.
 #[test]
 fn a_report_that_is_made_after_the_plan_stays() {
