@@ -17,8 +17,8 @@ use crate::{Error, ErrorKind, Result};
 const LISTED_MAX: usize = 100;
 /// How often a purge may interrupt a run before it gives up.
 const TRIES_MAX: u32 = 16;
-/// The type of the event after which content is taken away.
-const PURGED_KIND: &[u8] = b"annals.purged.v1";
+/// The types of the events after which content is taken away.
+const PURGED_KINDS: [&[u8]; 2] = [b"annals.purged.v1", b"annals.purge.finalized.v1"];
 
 /// The sealed files of a store, which together hold every event up to one of them.
 pub(super) struct StoreFiles {
@@ -168,18 +168,16 @@ fn missing(store: &Store) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Returns true when a purge was recorded after `sealed`. Its content may be gone already, and a
-/// backup up to `sealed` would lack it without a reason.
+/// Returns true when a purge, or the end of its grace period, was recorded after `sealed`. Its
+/// content may be gone already, and a backup up to `sealed` would lack it without a reason.
 fn is_purged_after(store: &Store, sealed: EventSeq) -> Result<bool> {
     let files = Arc::clone(&store.log);
     let mut reader = LogReader::new(files, sealed.next(), store.watermark.newest());
     while let Some(leaf) = reader.next_leaf() {
         let (_, leaf) = leaf?;
         let head = &leaf[..leaf.len().min(256)];
-        if head
-            .windows(PURGED_KIND.len())
-            .any(|part| part == PURGED_KIND)
-        {
+        let is_of = |kind: &&[u8]| head.windows(kind.len()).any(|part| part == *kind);
+        if PURGED_KINDS.iter().any(is_of) {
             return Ok(true);
         }
     }
