@@ -73,7 +73,10 @@ pub(super) fn unrecorded_losses(archive: &Archive) -> Result<UnrecordedLosses> {
                     unreadable.retain(|seq| *seq < first || *seq > last);
                 }
             }
-            Body::Archived(body) => drop(nameless.remove(&body.blob.blake3)),
+            // Facts alone name a content that was never stored for them.
+            Body::Archived(body) if !body.facts_only => {
+                nameless.remove(&body.blob.blake3);
+            }
             Body::Converted(body) => {
                 for report in &body.reports {
                     nameless.remove(&report.blake3);
