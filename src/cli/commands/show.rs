@@ -157,7 +157,7 @@ impl<'a> Life<'a> {
         let may_concern = leaf.seq == self.id.event()
             || leaf.line.contains(&self.spelled)
             || leaf.line.contains("\"annals.hold.")
-            || leaf.line.contains("\"annals.purged.")
+            || leaf.line.contains("\"annals.purge")
             || leaf.line.contains("\"annals.accessed.")
             || leaf.line.contains("\"annals.erased.");
         if !may_concern {
