@@ -193,6 +193,9 @@ impl Archive {
     /// Records that purges are final whose grace period is over, and frees nothing.
     pub(in crate::archive) fn record_due(&self) -> Result<u64> {
         let pending = self.store().index.view().pending_purges();
+        if pending.is_empty() {
+            return Ok(0);
+        }
         let now = self.store().options.clock.now();
         if pending.values().all(|row| row.final_at > now) {
             return Ok(0);

@@ -184,6 +184,7 @@ impl Found {
                 result,
                 converter_id,
                 before,
+                newly_suspicious,
                 error,
                 ..
             } => {
@@ -191,23 +192,32 @@ impl Found {
                     self.unfit.get_or_insert_with(|| CHANGED.to_owned());
                 }
                 let fares = Fares::of(*before, result.outcome, result.verdict);
+                let (fares, error) = match fares {
+                    Fares::Unchanged | Fares::Changed if *newly_suspicious => {
+                        (Fares::Broken, Some(result.suspicious.join("; ")))
+                    }
+                    fares => (fares, error.clone()),
+                };
                 if let (Fares::Broken, Some(before)) = (fares, before) {
                     self.broken.push(BrokenEntry {
                         id: step.entry,
                         before: *before,
                         now: result.outcome,
-                        error: error.clone(),
+                        error,
                         waiver: None,
                         waived: false,
                     });
                 }
                 fares
             }
-            StepOutcome::Error { reason } | StepOutcome::NotTried { reason } => {
+            StepOutcome::NotTried { reason } => {
                 self.unfit.get_or_insert_with(|| cannot_run(reason));
                 Fares::Untried
             }
-            StepOutcome::Skipped { .. } | StepOutcome::Earlier(_) => Fares::Untried,
+            // An entry that cannot be read says nothing of the converter.
+            StepOutcome::Error { .. } | StepOutcome::Skipped { .. } | StepOutcome::Earlier(_) => {
+                Fares::Untried
+            }
         };
         self.fares.insert(step.entry, fares);
     }

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::archive::Archive;
 use crate::convert::compare::{Judgement, RuleBook, Run, judge};
 use crate::convert::process::{Cancel, STDOUT_BYTES_MAX};
-use crate::entry::Attempt;
+use crate::entry::{Attempt, Entry};
 use crate::id::{AttemptNo, EntryId, JobId};
 
 /// The comparison of an attempt of a job with the attempt before it.
@@ -28,7 +28,7 @@ pub struct JobChange {
 ///
 /// `rules` replace the rules that the job recorded. Outcomes and reports are compared. What an
 /// attempt found out about the unit is not on record for each of them. Entries without an attempt
-/// of the job, or with none before it, are left out. Returns false when cancelled.
+/// of the job, with none before it, or whose reports were purged, are left out. Returns false when cancelled.
 ///
 /// # Errors
 /// `NotFound` for an unknown job, `Invalid` if this version does not know its rules, and errors of
@@ -59,6 +59,9 @@ pub fn job_changes(
             continue;
         };
         let now = &entry.attempts[place];
+        if before.status == now.status && !can_be_compared(&entry, before, now) {
+            continue;
+        }
         each(JobChange {
             entry: id,
             attempt: now.attempt,
@@ -68,6 +71,11 @@ pub fn job_changes(
         });
     }
     Ok(true)
+}
+
+/// Returns true unless a purge took the reports of one of two attempts.
+pub(super) fn can_be_compared(entry: &Entry, before: &Attempt, now: &Attempt) -> bool {
+    [before, now].map(|attempt| entry.reports_purge(attempt.attempt)) == [None, None]
 }
 
 /// Judges an attempt by an earlier one, from their archived reports.

@@ -217,6 +217,7 @@ mod tests {
             result: result(outcome, verdict, &["1 step"]),
             attempt: None,
             converter_id: ConverterId::from_bytes([1; 32]),
+            newly_suspicious: false,
             before: None,
             environment: Some(EnvironmentCheck::NotRecorded),
             error: None,

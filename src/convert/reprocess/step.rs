@@ -49,6 +49,8 @@ pub enum StepOutcome {
         converter_id: ConverterId,
         /// How the attempt that it is compared with ended; `None` when there was none.
         before: Option<Outcome>,
+        /// True if the result is suspicious, and that of the attempt before was not.
+        newly_suspicious: bool,
         /// Why the run did not succeed.
         error: Option<String>,
         /// Number of reports queued for submission.

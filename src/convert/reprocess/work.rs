@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::blocked::{Blocked, Instead};
-use super::changes::{judge_attempts, reports_of};
+use super::changes::{can_be_compared, judge_attempts, reports_of};
 use super::choice::{Chosen, Unfit, without_source};
 use super::options::{Reprocess, Resend};
 use super::runners::{RunnerKey, Runners};
@@ -122,7 +122,7 @@ impl Work<'_> {
                 .iter()
                 .position(|tried| tried.job == Some(job))
         {
-            let (verdict, difference) = parted(self.judge_earlier(&entry.attempts[..=earlier]));
+            let (verdict, difference) = parted(self.judge_earlier(&entry, earlier));
             let attempt = &entry.attempts[earlier];
             return over(StepOutcome::Earlier(StepResult {
                 outcome: attempt.status,
@@ -174,7 +174,11 @@ impl Work<'_> {
         if !self.options.compare_only {
             let wanted = match self.options.resend {
                 Resend::None => false,
-                Resend::Changed => verdict != Some(Verdict::Unchanged),
+                // What a purge took may have been the same.
+                Resend::Changed => match verdict {
+                    Some(verdict) => verdict != Verdict::Unchanged,
+                    None => before.is_none(),
+                },
                 Resend::All => true,
             };
             let endpoint = self.options.endpoints.get(name);
@@ -194,6 +198,8 @@ impl Work<'_> {
             let summary = recorded.map_err(|error| unable(&chosen, error))?;
             attempt = Some(summary.attempt);
         }
+        let was_sound = before.is_some_and(|before| before.suspicious.is_empty());
+        let newly_suspicious = was_sound && !suspicious.is_empty();
         Ok(StepOutcome::Ran {
             result: StepResult {
                 outcome,
@@ -205,6 +211,7 @@ impl Work<'_> {
             attempt,
             converter_id: session.identity.id,
             before: before.map(|before| before.status),
+            newly_suspicious,
             error,
             queued,
             environment: chosen.environment,
@@ -242,7 +249,8 @@ impl Work<'_> {
         self.options.rules.of_converter(converter)
     }
 
-    /// Judges a conversion by an attempt before. `None` when there was none.
+    /// Judges a conversion by an attempt before. `None` when there was none, or when a purge took the
+    /// reports to compare with.
     pub(super) fn judge(
         &self,
         converter: &str,
@@ -251,6 +259,9 @@ impl Work<'_> {
         now: &Conversion,
     ) -> Option<Judgement> {
         let before = before?;
+        if before.status == now.outcome && entry.reports_purge(before.attempt).is_some() {
+            return None;
+        }
         let rules = self.rules_of(converter);
         // The entry's unit merges what all attempts found out. A fix may change nothing but the
         // unit.
@@ -274,18 +285,12 @@ impl Work<'_> {
         })
     }
 
-    /// Compares the last of some attempts, which an earlier run of the job made, with the one
-    /// before it.
-    fn judge_earlier(&self, attempts: &[Attempt]) -> Option<Judgement> {
-        let [.., before, now] = attempts else {
-            return None;
-        };
-        Some(judge_attempts(
-            self.archive,
-            &self.options.rules,
-            before,
-            now,
-        ))
+    /// Compares an attempt that an earlier run of the job made with the one before it.
+    fn judge_earlier(&self, entry: &Entry, place: usize) -> Option<Judgement> {
+        let now = &entry.attempts[place];
+        let before = &entry.attempts[place.checked_sub(1)?];
+        let can_compare = before.status != now.status || can_be_compared(entry, before, now);
+        can_compare.then(|| judge_attempts(self.archive, &self.options.rules, before, now))
     }
 }
 

@@ -21,6 +21,8 @@ use crate::{Error, Result};
 
 /// How often the identities of converters are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Time until a test is made again that could try nothing, or whose result could not be recorded.
+const AGAIN_AFTER_MICROS: i64 = 60_000_000;
 /// Broken entries that the status names.
 const BROKEN_TOLD: usize = 20;
 
@@ -38,7 +40,17 @@ struct Tested {
 struct Memory {
     told: BTreeMap<String, ConverterId>,
     tested: BTreeMap<String, Tested>,
+    /// When a test that came to nothing is made again.
+    again_at: BTreeMap<String, Timestamp>,
     troubles: BTreeMap<String, String>,
+}
+
+impl Memory {
+    /// Lets the next test of a converter wait.
+    fn wait(&mut self, name: &str) {
+        let again = SystemClock.now().plus_micros(AGAIN_AFTER_MICROS);
+        self.again_at.insert(name.to_owned(), again);
+    }
 }
 
 impl Host {
@@ -57,7 +69,10 @@ impl Host {
                 let name = &config.converter.name;
                 match self.look_at_identity(&active, at, &mut memory, over, hooks) {
                     Ok(()) => drop(memory.troubles.remove(name)),
-                    Err(error) => self.tell_gate_trouble(name, &error, &mut memory, hooks),
+                    Err(error) => {
+                        memory.wait(name);
+                        self.tell_gate_trouble(name, &error, &mut memory, hooks);
+                    }
                 }
             }
             let wait = if gated().next().is_some() {
@@ -116,7 +131,8 @@ impl Host {
             waivers: in_force.map(|waiver| waiver.event).collect(),
             settings,
         };
-        if memory.tested.get(name) == Some(&tested) {
+        let is_due = memory.again_at.get(name).is_none_or(|again| *again <= now);
+        if !is_due || memory.tested.get(name) == Some(&tested) {
             return Ok(());
         }
         let cancel = UntilReplaced { over, active };
@@ -124,7 +140,12 @@ impl Host {
             return Ok(());
         };
         self.conclude(archive, active, at, &report, hooks)?;
-        memory.tested.insert(name.clone(), tested);
+        // An interpreter that is missing may be installed yet.
+        if report.evidence.tried > 0 {
+            memory.tested.insert(name.clone(), tested);
+        } else {
+            memory.wait(name);
+        }
         Ok(())
     }
 

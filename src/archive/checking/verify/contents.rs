@@ -210,12 +210,17 @@ pub(super) fn named(entry: &Entry) -> impl Iterator<Item = Named> + '_ {
     all_of(entry).map(|(named, _)| named)
 }
 
+/// Returns whether an entry needs its content: it is not purged, or its purge can be undone.
+pub(super) fn is_needed(entry: &Entry) -> bool {
+    entry.purged_at.is_none() || entry.final_at.is_some()
+}
+
 /// Returns the contents that an entry still needs, of those that it names.
 pub(super) fn needed(entry: &Entry) -> impl Iterator<Item = Named> + '_ {
-    let alive = entry.purged_at.is_none();
+    let may_be_read = is_needed(entry);
     let left = all_of(entry).filter(move |(_, attempt)| match attempt {
-        None => entry.has_source(),
-        Some(attempt) => alive && entry.reports_purge(*attempt).is_none(),
+        None => may_be_read && !entry.facts_only && entry.source_purge().is_none(),
+        Some(attempt) => may_be_read && entry.reports_purge(*attempt).is_none(),
     });
     left.map(|(named, _)| named)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::contents::{Contents, named, needed};
+use super::contents::{Contents, is_needed, named, needed};
 use super::report::{Depth, SelectionChecked, VerifyReport};
 use crate::archive::files::event_line::decode;
 use crate::archive::handle::Archive;
@@ -226,8 +226,8 @@ fn contents(
 ) -> Result<()> {
     let given_up = view.losses()?;
     let mut contents = Contents::new(store, view, &given_up, depth);
-    let alive = entries.values().filter(|entry| entry.purged_at.is_none());
-    let looked = alive.flat_map(needed).try_for_each(|named| {
+    let needing = entries.values().filter(|entry| is_needed(entry));
+    let looked = needing.flat_map(needed).try_for_each(|named| {
         let before = contents.counts.blobs;
         let looked = contents.look(named);
         // A record in a pack counts as well: here, nothing else counts it.

@@ -29,14 +29,13 @@ pub(crate) struct Args {
     /// Entries by id; or use filters
     #[arg(value_name = "ID")]
     pub(super) ids: Vec<EntryId>,
-    /// recorded (the last one, from the archive), current (as configured), a configured name, or
-    /// a recorded version or identity
+    /// recorded (from the archive), current (as configured), a name, version or identity
     #[arg(long, value_name = "WHICH", default_value = "current")]
     pub(super) converter_version: String,
-    /// Its arguments, recorded or current [default: those of the converter]
+    /// Its arguments: recorded or current [default: as the converter]
     #[arg(long, hide_possible_values = true)]
     pub(super) params: Option<ParamsArg>,
-    /// Which new reports a host is to submit: none, changed or all
+    /// New reports a host is to send: none, changed, all
     #[arg(long, default_value = "none", hide_possible_values = true)]
     pub(super) submit: Submit,
     /// After a failure
