@@ -22,6 +22,7 @@ use crate::time::Timestamp;
 
 pub(crate) use cause::Trouble;
 pub use cause::{Cause, CauseId, CauseKind};
+#[cfg(feature = "host")]
 pub(crate) use extent::PathPart;
 pub use extent::{Extent, ReportPath};
 pub use note::{Correction, FactName, Note};

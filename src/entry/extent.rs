@@ -50,6 +50,7 @@ pub(crate) enum PathPart {
 
 impl ReportPath {
     /// Returns its parts, the outermost first.
+    #[cfg(feature = "host")]
     pub(crate) fn parts(&self) -> &[PathPart] {
         &self.parts
     }

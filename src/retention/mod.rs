@@ -11,5 +11,7 @@ pub use plan::{PlannedPurge, PurgePlan};
 pub use policy::{AsOf, EmptyPolicy, GovernanceLocks, Policy, Unsubmitted};
 pub use zone::{UnknownZone, Until, Zone};
 
-pub(crate) use class::{Taken, Tally, due_parts, over, parse_bytes, taken, unreachable};
+pub(crate) use class::{Taken, Tally, due_parts, over, taken};
+#[cfg(feature = "host")]
+pub(crate) use class::{parse_bytes, unreachable};
 pub(crate) use plan::{Candidate, Leaving, Planner, Spared};

@@ -107,8 +107,8 @@ impl Archive {
     }
 
     /// Returns the free bytes of the store's disk, with those that purges free once they cannot be
-    /// undone; `None` when the disk does not tell. Without the latter, each plan that is made during
-    /// a grace period would take as much again.
+    /// undone; `None` when the disk does not tell. Without the latter, each plan that is made
+    /// during a grace period would take as much again.
     fn free_once_all_is_final(&self) -> Result<Option<u64>> {
         let Ok(free) = self.store().disk.free_bytes() else {
             return Ok(None);

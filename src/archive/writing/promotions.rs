@@ -198,7 +198,7 @@ impl Archive {
     }
 
     /// Records what a converter runs on, unless that is what was recorded last.
-    pub(crate) fn record_environment(
+    pub fn record_environment(
         &self,
         converter_id: ConverterId,
         runs_on: Meta,

@@ -96,7 +96,8 @@ impl Case<'_> {
             return Ok(Some(format!("{told}; at least {least} are expected")));
         }
         let part = self.expect.steps_of_siblings;
-        let is_few = |others: u64| (steps as f64) < others as f64 * part;
+        let is_part = |some: u64, all: u64| (some as f64) < all as f64 * part;
+        let is_few = |others: u64| is_part(steps, others);
         if part <= 0.0 {
             return Ok(None);
         }
@@ -109,7 +110,9 @@ impl Case<'_> {
         let siblings = self.siblings.alike()?.with_steps_like(self.now);
         let median = siblings.median(|other| other.steps.unwrap_or_default());
         let is_rare = siblings.hardly_any(|other| other.steps.unwrap_or_default() <= steps);
-        let is_odd = siblings.say_something() && is_few(median) && is_rare;
+        // Files of many instruments have anything from one step to thousands.
+        let they_agree = siblings.most(|other| !is_part(other.steps.unwrap_or_default(), median));
+        let is_odd = siblings.say_something() && is_few(median) && is_rare && they_agree;
         Ok(is_odd.then(|| format!("{}; {}", in_words(steps), of_siblings(&siblings, median))))
     }
 

@@ -54,6 +54,12 @@ impl Siblings {
         number * 20 <= self.extents.len()
     }
 
+    /// Returns true when most of them are like this: three of four.
+    pub(super) fn most(&self, are: impl Fn(&Extent) -> bool) -> bool {
+        let number = self.extents.iter().filter(|extent| are(extent)).count();
+        number * 4 >= self.extents.len() * 3
+    }
+
     /// Returns those whose steps were counted in the same place.
     pub(super) fn with_steps_like(&self, extent: &Extent) -> Self {
         let alike = self.extents.iter();

@@ -28,7 +28,8 @@ pub struct JobChange {
 ///
 /// `rules` replace the rules that the job recorded. Outcomes and reports are compared. What an
 /// attempt found out about the unit is not on record for each of them. Entries without an attempt
-/// of the job, with none before it, or whose reports were purged, are left out. Returns false when cancelled.
+/// of the job, with none before it, or whose reports were purged, are left out. Returns false when
+/// cancelled.
 ///
 /// # Errors
 /// `NotFound` for an unknown job, `Invalid` if this version does not know its rules, and errors of

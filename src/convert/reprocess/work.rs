@@ -249,8 +249,8 @@ impl Work<'_> {
         self.options.rules.of_converter(converter)
     }
 
-    /// Judges a conversion by an attempt before. `None` when there was none, or when a purge took the
-    /// reports to compare with.
+    /// Judges a conversion by an attempt before. `None` when there was none, or when a purge took
+    /// the reports to compare with.
     pub(super) fn judge(
         &self,
         converter: &str,

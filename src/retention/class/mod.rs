@@ -1,9 +1,11 @@
 //! The classes of a policy: which entries belong to one, and how long their parts are kept.
 
+#[cfg(feature = "host")]
 mod bytes;
 mod decide;
 mod keep;
 mod limits;
+#[cfg(feature = "host")]
 mod reach;
 
 use std::fmt;
@@ -18,9 +20,11 @@ use crate::setters::setters;
 pub use decide::{Due, PartDue, Undated};
 pub use keep::Keep;
 
+#[cfg(feature = "host")]
 pub(crate) use bytes::parse_bytes;
 pub(crate) use decide::{Taken, due_parts, taken};
 pub(crate) use limits::{Tally, over};
+#[cfg(feature = "host")]
 pub(crate) use reach::unreachable;
 
 /// One class of a policy. The first class that an entry matches decides about it, and no other.

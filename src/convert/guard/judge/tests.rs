@@ -51,6 +51,27 @@ fn reasons(
     .expect("a readable store")
 }
 
+/// A converter for the files of many instruments had a fourth of its results flagged.
+#[test]
+fn steps_are_no_measure_where_the_others_do_not_agree() {
+    let mixed = (0..60_usize).map(|nth| {
+        let mut extent = usual();
+        extent.steps = Some([5, 96, 100, 2_000][nth % 4]);
+        extent
+    });
+    let mut now = usual();
+    now.steps = Some(1);
+    let archive = store(mixed);
+    assert_eq!(reasons(&archive, &Expect::default(), None, &now).len(), 1);
+    let wider = (0..60_usize).map(|nth| {
+        let mut extent = usual();
+        extent.steps = Some([5, 8, 100, 2_000, 3_000][nth % 5]);
+        extent
+    });
+    let archive = store(wider);
+    assert_eq!(reasons(&archive, &Expect::default(), None, &now), [""; 0]);
+}
+
 /// A new release of a parser loses 76 of 77 steps and says success.
 #[test]
 fn each_loss_is_told_in_words() {
