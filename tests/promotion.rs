@@ -93,6 +93,20 @@ fn host(plant: &Plant) -> Host {
     host
 }
 
+/// Of several files that came first at once, all but one were left with an error.
+#[test]
+fn the_first_files_of_a_converter_share_its_first_identity() {
+    let plant = plant(GATED);
+    for number in 0..12 {
+        plant.write(&format!("in/{number}.csv"), &format!("SN{number}"));
+    }
+    let ran = plant.annals(&["host", "run", "host.toml", "--once", "--json"], 0);
+    let ran: Value = serde_json::from_str(ran.trim()).expect("JSON");
+    assert_eq!(ran["converted"], 12, "{ran}");
+    let promotions = shown(&plant)["promotions"].clone();
+    assert_eq!(promotions.as_array().map(Vec::len), Some(1), "{promotions}");
+}
+
 /// A corrected converter that refuses what the old one took must not convert one live file before
 /// somebody has decided that. The gate must see it, name the entry, and let it through once it is
 /// waived.

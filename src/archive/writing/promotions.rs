@@ -198,11 +198,7 @@ impl Archive {
     }
 
     /// Records what a converter runs on, unless that is what was recorded last.
-    pub fn record_environment(
-        &self,
-        converter_id: ConverterId,
-        runs_on: Meta,
-    ) -> Result<()> {
+    pub fn record_environment(&self, converter_id: ConverterId, runs_on: Meta) -> Result<()> {
         let environment = ConverterEnvironment {
             converter_id,
             runs_on,

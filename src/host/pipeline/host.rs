@@ -33,6 +33,8 @@ pub struct Host {
     pub(in crate::host) stuck: StuckTracker,
     pub(in crate::host) stopped: StoppedConverters,
     pub(in crate::host) gates: Gates,
+    /// Held while the first identity of a converter is made current.
+    pub(in crate::host) promoting_first: Mutex<()>,
     pub(in crate::host) scanners: FolderScanners,
     pub(in crate::host) purge_asked: PurgeRequest,
     /// When retention was looked after for the first time.

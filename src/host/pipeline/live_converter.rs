@@ -8,6 +8,7 @@ use crate::archive::Archive;
 use crate::convert::{Runner, register};
 use crate::event::{ConverterPromoted, Grounds};
 use crate::host::active_config::ActiveConfig;
+use crate::host::panics::lock;
 use crate::id::ConverterId;
 use crate::{Error, ErrorKind, Result};
 
@@ -57,6 +58,11 @@ impl Host {
     ) -> Result<ConverterId> {
         let config = &active.config.converters[converter].converter;
         let name = &config.name;
+        // Several files may be the first. Whoever comes later waits until it is on record.
+        let _one_at_a_time = lock(&self.promoting_first);
+        if let Some(current) = archive.promoted(name)? {
+            return Ok(current);
+        }
         let (id, reason) = match archive.converter_named(name)? {
             Some(earlier) => (
                 earlier.converter_id,
@@ -74,7 +80,7 @@ impl Host {
         };
         match archive.promote(first) {
             Ok(()) => Ok(id),
-            // Another thread or a person was quicker.
+            // A person was quicker.
             Err(error) if error.kind() == ErrorKind::Refused => {
                 archive.promoted(name)?.ok_or(error)
             }

@@ -44,6 +44,7 @@ impl Host {
             stuck: StuckTracker::default(),
             stopped: StoppedConverters::default(),
             gates: Gates::default(),
+            promoting_first: Mutex::default(),
             scanners: FolderScanners::default(),
             purge_asked: PurgeRequest::default(),
             retention_begun: OnceLock::new(),
