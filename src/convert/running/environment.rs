@@ -143,7 +143,6 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
 
     use super::*;
-    use crate::convert::{Arguments, Bounds, CompareRules, Expect, Mode, Order, Takes};
 
     fn judged(code: i32, stderr: &str) -> Died {
         judge(Some(ExitStatus::from_raw(code << 8)), stderr)
@@ -187,21 +186,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let script = dir.path().join("ict");
         let told = |word: &str| {
-            let converter = Converter {
-                name: "T".to_owned(),
-                version: None,
-                command: vec![word.to_owned()],
-                dir: dir.path().to_owned(),
-                bundle: Vec::new(),
-                mode: Mode::OneShot,
-                takes: Takes::Files,
-                order: Order::Free,
-                bounds: Bounds::default(),
-                arguments: Arguments::default(),
-                environment: None,
-                compare: CompareRules::default(),
-                expect: Expect::default(),
-            };
+            let converter = Converter::new("T", [word], dir.path());
             missing_program(&converter)
         };
         assert_eq!(told("sh"), None);

@@ -203,24 +203,12 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::convert::{Arguments, Bounds, CompareRules, Expect, Mode, Order, Takes};
 
     fn converter(dir: &Path) -> Converter {
-        Converter {
-            name: "ICT".into(),
-            version: Some("1.0.0".into()),
-            command: vec!["python3".into(), "ict.py".into(), "{input}".into()],
-            dir: dir.to_owned(),
-            bundle: vec!["ict.py".into(), "lib/limits.json".into()],
-            mode: Mode::OneShot,
-            takes: Takes::Files,
-            order: Order::Free,
-            bounds: Bounds::default(),
-            arguments: Arguments::default(),
-            environment: Some("Python 3.12.1".into()),
-            compare: CompareRules::default(),
-            expect: Expect::default(),
-        }
+        Converter::new("ICT", ["python3", "ict.py", "{input}"], dir)
+            .version("1.0.0")
+            .bundle(["ict.py", "lib/limits.json"])
+            .environment("Python 3.12.1")
     }
 
     fn folder() -> tempfile::TempDir {
