@@ -92,6 +92,8 @@ pub mod query;
 pub mod retention;
 mod setters;
 pub mod time;
+#[cfg(feature = "serve")]
+mod web;
 
 pub use archive::Archive;
 pub use error::{Error, ErrorKind, Result};
