@@ -59,6 +59,7 @@
     doc = "| [`host`] | watch folders, intake, clearing away, the outbox | convert |"
 )]
 //! | `demo` | the sample plant of `annals demo`, its converters and its story | the vocabulary |
+//! | `service` | what all doors have in common: dates, filters in words, JSON objects | host |
 //! | `cli` | the `annals` program | everything |
 //!
 //! Never upward; `tests/architecture.rs` checks it. [`docs`] has the guides, the design and the
@@ -90,6 +91,9 @@ mod index;
 mod log;
 pub mod query;
 pub mod retention;
+#[cfg(feature = "host")]
+#[doc(hidden)]
+pub mod service;
 mod setters;
 pub mod time;
 #[cfg(feature = "serve")]

@@ -13,7 +13,6 @@ mod program;
 mod render;
 mod run;
 mod store;
-mod zone;
 
 pub use caller::{Stdin, Streams};
 pub use program::{main, run};

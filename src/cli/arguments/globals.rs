@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::size::parse_size;
+use crate::service::words::parse_size;
 
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]

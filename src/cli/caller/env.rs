@@ -6,7 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use crate::cli::zone::Zone;
+use crate::service::time::Zone;
 
 /// The variables that verbs read.
 const VARIABLES: [&str; 12] = [

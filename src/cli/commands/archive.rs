@@ -10,12 +10,12 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Serialize;
 
 use crate::archive::{Archive, Archived, Keep, NewEntry};
-use crate::cli::arguments::{parse_pair, to_meta};
 use crate::cli::caller::{CallerEnv, Stdin};
 use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure, Tally};
 use crate::entry::{Retention, Unit};
 use crate::event::Source;
+use crate::service::words::{parse_pair, to_meta};
 use crate::{Error, ErrorKind};
 
 /// Number of writer threads. They mostly wait for the disk, and several that wait share one flush.

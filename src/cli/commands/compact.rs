@@ -1,9 +1,9 @@
 //! `annals compact`: makes the store as small as it gets, now.
 
 use crate::archive::Access;
-use crate::cli::arguments::parse_size;
 use crate::cli::render::{counted, size};
 use crate::cli::run::{Context, Exit, Failure};
+use crate::service::words::parse_size;
 
 /// Make the store as small as it gets, now
 ///

@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use crate::archive::{Access, FailureGroup};
-use crate::cli::entries::{Filters, in_shell, in_store, refuse_unknown_converters};
+use crate::cli::entries::{Filters, in_store, refuse_unknown_converters};
 use crate::cli::render::{Style, count, counted, escape, path_text};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
-use crate::cli::zone::Zone;
 use crate::entry::CauseKind;
 use crate::id::EntryId;
+use crate::service::time::Zone;
+use crate::service::words::in_shell;
 use crate::time::Timestamp;
 
 /// Show what went wrong, by cause: how often, since when, and an example

@@ -12,7 +12,6 @@ use super::retention_impact::{Previewed, breakdowns, kept, share};
 use super::retention_lock as lock;
 use super::{pending, retention_what_if};
 use crate::archive::{Access, Archive, CompactOutcome, PurgeOutcome, RecordedPurge, Snapshot};
-use crate::cli::arguments::{parse_age, parse_size};
 use crate::cli::entries::refuse_unknown_converters;
 use crate::cli::render::{Cell, Column, Table, counted, escape, size};
 use crate::cli::run::{Context, Exit, Failure};
@@ -21,6 +20,8 @@ use crate::query::Filter;
 use crate::retention::{
     AsOf, Class, GovernanceLocks, PlannedPurge, Policy, PurgePlan, Unsubmitted,
 };
+use crate::service::time::parse_age;
+use crate::service::words::parse_size;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind};
 
@@ -551,7 +552,7 @@ fn things(plan: &PurgePlan) -> String {
 }
 
 /// Describes a plan in one line, as something that would happen.
-fn summary(plan: &PurgePlan, zone: &crate::cli::zone::Zone) -> String {
+fn summary(plan: &PurgePlan, zone: &crate::service::time::Zone) -> String {
     let text = match (plan.oldest, plan.newest) {
         (Some(oldest), Some(newest)) if !plan.items.is_empty() => format!(
             "would purge {} archived from {} to {}: {} of sources and reports, {}",
@@ -587,8 +588,8 @@ mod tests {
     use crate::cli::arguments::Globals;
     use crate::cli::caller::CallerEnv;
     use crate::cli::caller::{Stdin, Streams};
-    use crate::cli::zone::Zone;
     use crate::id::{EntryId, EventSeq};
+    use crate::service::time::Zone;
 
     fn plan() -> PurgePlan {
         let time = |text: &str| text.parse::<Timestamp>().expect("valid");

@@ -16,10 +16,10 @@ use crate::cli::render::{
     Canvas, Cell, Column, Style, Table, counted, duration, escape, facts, size,
 };
 use crate::cli::run::{Context, Exit, Failure};
-use crate::cli::zone::Zone;
 use crate::entry::{Attempt, Entry, Meta, Part, Submission};
 use crate::event::Body;
 use crate::id::{EntryId, EventSeq};
+use crate::service::time::Zone;
 use crate::time::Timestamp;
 
 /// Show every fact and the timeline of one entry

@@ -8,8 +8,8 @@ use crate::cli::entries::{current_identities, outdated_words};
 use crate::cli::render::{Canvas, Cell, Column, Table, count, counted, facts, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
-use crate::cli::zone::Zone;
 use crate::query::{Filter, Suspicious};
+use crate::service::time::Zone;
 use crate::time::Timestamp;
 
 /// Show how much there is, by converter, day or status

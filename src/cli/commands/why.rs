@@ -6,9 +6,9 @@ use crate::Result;
 use crate::archive::{Archive, KeepReason, MayGo, OwnContent, UnneededPlace, WhyKept};
 use crate::cli::render::{Canvas, Style, counted, escape, facts, size};
 use crate::cli::run::Context;
-use crate::cli::zone::Zone;
 use crate::entry::Entry;
 use crate::id::EntryId;
+use crate::service::time::Zone;
 use crate::time::Timestamp;
 
 /// The answer as JSON, with times in the zone of the caller.

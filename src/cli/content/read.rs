@@ -3,9 +3,9 @@
 use std::io::{self, Read};
 
 use crate::archive::{Archive, BlobReader};
-use crate::cli::zone::Zone;
 use crate::entry::{Entry, PurgedPart};
 use crate::id::AttemptNo;
+use crate::service::time::Zone;
 use crate::{Error, ErrorKind, Result};
 
 const CHUNK_BYTES: usize = 64 << 10;

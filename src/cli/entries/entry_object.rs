@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::cli::zone::Zone;
 use crate::entry::{Attempt, Entry, Meta, Note, PurgedPart, Retention, Status, Submission};
 use crate::id::{BlobId, EntryId, Sha256};
+use crate::service::time::Zone;
 use crate::time::Timestamp;
 
 /// An entry as one flat JSON object. Unknown members are null.

@@ -2,11 +2,11 @@
 
 use clap::Args;
 
-use crate::cli::arguments::parse_pair;
 use crate::cli::run::Context;
 use crate::entry::{CauseId, Status};
 use crate::id::JobId;
 use crate::query::{Filter, Purged, Suspicious};
+use crate::service::words::parse_pair;
 use crate::{Error, ErrorKind, Result};
 
 /// Which entries, by what is known of them. All that are stated must hold.

@@ -8,10 +8,10 @@ use crate::Result;
 use crate::archive::Snapshot;
 use crate::cli::render::{Cell, Column, Style, Table, escape, size};
 use crate::cli::run::{Context, Failure};
-use crate::cli::zone::Zone;
 use crate::entry::{Attempt, Entry, Meta, Status};
 use crate::id::EntryId;
 use crate::query::{Cursor, Filter, Query, Sort};
+use crate::service::time::Zone;
 
 /// Most entries held in memory at a time.
 const PAGE: usize = 1_000;

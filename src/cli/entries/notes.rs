@@ -1,9 +1,9 @@
 //! Says in words what was added to an entry later.
 
 use crate::cli::render::{Canvas, Cell, Column, Table};
-use crate::cli::zone::Zone;
 use crate::entry::Note;
 use crate::event::Accessed;
+use crate::service::time::Zone;
 
 /// Returns what a note added and corrected, in a few words.
 pub(crate) fn note_words(note: &Note) -> String {

@@ -1,6 +1,5 @@
 //! Finds entries that an older identity of their converter made.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::Result;
@@ -10,6 +9,7 @@ use crate::cli::run::Context;
 use crate::convert::identity_of;
 use crate::id::ConverterId;
 use crate::query::Filter;
+use crate::service::words::in_shell;
 
 /// Returns the identities of converters as they run now: in the host that owns the store, or as
 /// they are configured; where promotions are gated, the one that is current in `archive`. A
@@ -60,16 +60,6 @@ pub(crate) fn outdated_words(converter: &str, entries: u64, config: Option<&str>
     )
 }
 
-/// Returns a text as one word of a shell.
-pub(crate) fn in_shell(text: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.into()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''")).into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,7 +72,5 @@ mod tests {
                     --compare-only";
         assert_eq!(said, told);
         assert!(outdated_words("it's", 1, None).ends_with(r"-c 'it'\''s' --compare-only"));
-        assert_eq!(in_shell("ICT"), "ICT");
-        assert_eq!(in_shell(""), "''");
     }
 }

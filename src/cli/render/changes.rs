@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::differences::{short, short_path};
-use super::numbers::{count, counted};
 use super::table::{Canvas, Cell, Column, Table};
 use crate::convert::{
     ChangeKind, ChangePattern, ChangeSummary, ChangedPlace, IgnoredByRule, Json, Proposal,
     RuleBook, Verdict,
 };
 use crate::id::EntryId;
+use crate::service::words::{count, counted};
 
 /// Most places in a table for people.
 const PLACES_MAX: usize = 10;

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::escape::escape;
-use super::numbers::counted;
 use super::style::Style;
 use super::table::{Canvas, Cell, Column, Table};
 use crate::convert::{Change, ChangeInContext, Json, Sibling};
+use crate::service::words::counted;
+use crate::service::words::escape;
 
 /// Most characters of a value for people.
 const VALUE_CHARS_MAX: usize = 60;

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::numbers::count;
 use super::table::{Canvas, Cell, Column, Table};
 use crate::entry::{Cause, CauseKind};
 use crate::id::EntryId;
+use crate::service::words::count;
 
 /// Most reasons that are listed.
 const LISTED_MAX: usize = 8;

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::escape::escape;
 use super::style::Style;
+use crate::service::words::escape;
 
 /// Returns the columns that `text` takes on a terminal.
 ///

@@ -13,8 +13,8 @@ use crate::cli::render::{
 };
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store::Status as OwnerStatus;
-use crate::cli::zone::Zone;
 use crate::host::{HostStatus, OutdatedEntries, PromotionStatus, RetentionStatus, Space};
+use crate::service::time::Zone;
 use crate::{Error, ErrorKind};
 
 /// Most stuck files that are listed by name; `--json` lists more of them.

@@ -5,9 +5,9 @@ use serde::Serialize;
 use crate::archive::{Archive, Job, JobState};
 use crate::cli::commands::events::Envelope;
 use crate::cli::render::{Cell, Style};
-use crate::cli::zone::Zone;
 use crate::event::{JobFinished, JobStarted};
 use crate::id::{EventSeq, JobId};
+use crate::service::time::Zone;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind};
 

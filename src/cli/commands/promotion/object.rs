@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::archive::{Promotion, Waiver};
-use crate::cli::zone::Zone;
 use crate::event::{EntryRanges, GateEvidence};
 use crate::id::{ConverterId, EventSeq};
+use crate::service::time::Zone;
 use crate::time::Timestamp;
 
 /// A promotion as one JSON object.

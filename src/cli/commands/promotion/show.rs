@@ -6,9 +6,9 @@ use super::object::{PromotionObject, WaiverObject};
 use crate::archive::{Archive, Promotion, Waiver};
 use crate::cli::render::{Cell, Column, Table, escape};
 use crate::cli::run::{Context, Exit, Failure};
-use crate::cli::zone::Zone;
 use crate::event::ConverterRegistered;
 use crate::id::ConverterId;
+use crate::service::time::Zone;
 use crate::{Error, ErrorKind};
 
 #[derive(Serialize)]

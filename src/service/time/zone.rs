@@ -19,7 +19,7 @@ const ZONE_BYTES_MAX: u64 = 1 << 20;
 
 /// The zone in which times are shown and dates without an offset are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Zone {
+pub enum Zone {
     /// UTC, because `--utc` was given. Times are marked as UTC.
     Utc,
     /// The zone of the caller.
@@ -28,11 +28,11 @@ pub(super) enum Zone {
 
 /// The history of a zone's clocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Rules(TimeZone);
+pub struct Rules(TimeZone);
 
 /// Why a date or a wall time names no instant of a zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NoSuchTime {
+pub enum NoSuchTime {
     /// The zone's clocks skipped the whole day, or this time of the day.
     Skipped,
     /// The clocks showed it twice, at these two instants.
@@ -45,20 +45,20 @@ impl Zone {
     /// Returns the zone that the variable TZ names, or the machine's zone when TZ is not set.
     ///
     /// An unknown name means UTC, as in other programs.
-    pub(super) fn of_tz(tz: Option<&OsStr>) -> Self {
+    pub fn of_tz(tz: Option<&OsStr>) -> Self {
         Self::Of(Rules(rules_of(tz).unwrap_or(TimeZone::UTC)))
     }
 
     /// Returns the zone with this name, such as `Europe/Berlin`.
     #[cfg(test)]
-    pub(super) fn named(name: &str) -> Self {
+    pub fn named(name: &str) -> Self {
         Self::Of(Rules(
             TimeZone::get(name).expect("the zones are in the program"),
         ))
     }
 
     /// Formats a time to the second, for tables.
-    pub(super) fn short(&self, time: Timestamp) -> String {
+    pub fn short(&self, time: Timestamp) -> String {
         match self {
             Self::Utc => self.formatted(time, "%Y-%m-%d %H:%M:%SZ"),
             Self::Of(_) => self.formatted(time, "%Y-%m-%d %H:%M:%S"),
@@ -66,7 +66,7 @@ impl Zone {
     }
 
     /// Formats a time to the second, with its offset.
-    pub(super) fn long(&self, time: Timestamp) -> String {
+    pub fn long(&self, time: Timestamp) -> String {
         match self {
             Self::Utc => self.short(time),
             Self::Of(_) => self.formatted(time, "%Y-%m-%d %H:%M:%S %:z"),
@@ -74,12 +74,12 @@ impl Zone {
     }
 
     /// Formats the day of a time, for tables.
-    pub(super) fn day(&self, time: Timestamp) -> String {
+    pub fn day(&self, time: Timestamp) -> String {
         self.formatted(time, "%Y-%m-%d")
     }
 
     /// Returns a time as JSON prints it: with its recorded offset, or in UTC when `--utc` is set.
-    pub(super) fn exact(&self, time: Timestamp) -> Timestamp {
+    pub fn exact(&self, time: Timestamp) -> Timestamp {
         match self {
             Self::Of(_) => time,
             Self::Utc => Timestamp::from_micros(time.micros()),
@@ -87,7 +87,7 @@ impl Zone {
     }
 
     /// Returns the day and time that clocks of the zone show at `time`.
-    pub(super) fn wall(&self, time: Timestamp) -> NaiveDateTime {
+    pub fn wall(&self, time: Timestamp) -> NaiveDateTime {
         let instant = jiff::Timestamp::from_microsecond(time.micros());
         let instant = instant.unwrap_or(if time.micros() < 0 {
             jiff::Timestamp::MIN
@@ -98,14 +98,14 @@ impl Zone {
     }
 
     /// Returns the day that clocks of the zone show at `time`, as days since 1970-01-01.
-    pub(super) fn day_number(&self, time: Timestamp) -> i64 {
+    pub fn day_number(&self, time: Timestamp) -> i64 {
         let day = self.wall(time).date();
         day.signed_duration_since(NaiveDate::default()).num_days()
     }
 
     /// Returns the first instant of a day: midnight, or the end of the gap when the clocks skipped
     /// midnight.
-    pub(super) fn start_of(&self, day: NaiveDate) -> Result<Timestamp, NoSuchTime> {
+    pub fn start_of(&self, day: NaiveDate) -> Result<Timestamp, NoSuchTime> {
         let rules = self.rules();
         let midnight = to_jiff(day.and_time(NaiveTime::MIN)).ok_or(NoSuchTime::OutOfRange)?;
         let midnight = rules.to_ambiguous_timestamp(midnight);
@@ -126,7 +126,7 @@ impl Zone {
     }
 
     /// Returns the instant at which clocks of the zone show `wall`.
-    pub(super) fn instant_of(&self, wall: NaiveDateTime) -> Result<Timestamp, NoSuchTime> {
+    pub fn instant_of(&self, wall: NaiveDateTime) -> Result<Timestamp, NoSuchTime> {
         let wall = to_jiff(wall).ok_or(NoSuchTime::OutOfRange)?;
         let found = self.rules().to_ambiguous_timestamp(wall);
         let of = |instant: Result<jiff::Timestamp, jiff::Error>| {
@@ -147,7 +147,7 @@ impl Zone {
     ///
     /// Unlike [`Self::instant_of`], it accepts a time that was skipped or shown twice. It then uses
     /// the offset from before the change.
-    pub(super) fn about(&self, wall: NaiveDateTime) -> Option<Timestamp> {
+    pub fn about(&self, wall: NaiveDateTime) -> Option<Timestamp> {
         let found = self.rules().to_ambiguous_timestamp(to_jiff(wall)?);
         found
             .compatible()

@@ -8,8 +8,8 @@
 
 use chrono::{Datelike, Days, NaiveDate, NaiveTime};
 
-use super::age::Age;
-use crate::cli::zone::{NoSuchTime, Zone};
+use super::ages::Age;
+use super::zone::{NoSuchTime, Zone};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -17,7 +17,7 @@ const DATE_HINT: &str = "write for example 2026-03-01, '2026-03-01 08:30', today
                          '2 weeks ago', or 90d";
 
 /// Returns the instant that `text` means at the time `now`. A date without an offset is in `zone`.
-pub(crate) fn parse_when(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp> {
+pub fn parse_when(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp> {
     let text = text.trim();
     if let Ok(exact) = text.parse::<Timestamp>() {
         return Ok(exact);

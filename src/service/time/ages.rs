@@ -2,7 +2,7 @@
 
 use chrono::Months;
 
-use crate::cli::zone::Zone;
+use super::zone::Zone;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -12,7 +12,7 @@ const AGE_HINT: &str = "write for example 90d, '3 days', 2w, '6 months', or 1y";
 ///
 /// Days are 24 hours. Months and years follow the calendar in UTC, so that the result does not
 /// depend on the caller's zone.
-pub(crate) fn parse_age(text: &str, now: Timestamp) -> Result<i64> {
+pub fn parse_age(text: &str, now: Timestamp) -> Result<i64> {
     let refused =
         || Error::new(ErrorKind::Invalid, format!("'{text}' is not an age")).hint(AGE_HINT);
     let age = Age::parse(&text.trim().to_lowercase())?.ok_or_else(refused)?;

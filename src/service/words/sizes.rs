@@ -7,7 +7,7 @@ const SIZE_HINT: &str =
     "write for example 500M, 10GB, 1.5GiB, or plain bytes; K, M, G and T count in steps of 1024";
 
 /// Returns the number of bytes that `text` means.
-pub(crate) fn parse_size(text: &str) -> Result<u64> {
+pub fn parse_size(text: &str) -> Result<u64> {
     let refused =
         || Error::new(ErrorKind::Invalid, format!("'{text}' is not a size")).hint(SIZE_HINT);
     parse_bytes(text).ok_or_else(refused)

@@ -14,7 +14,7 @@ fn is_dangerous(c: char) -> bool {
 /// Returns `text` made safe for a terminal.
 ///
 /// Control and direction characters become escapes such as `\x1b` and `\u{202e}`.
-pub(crate) fn escape(text: &str) -> Cow<'_, str> {
+pub fn escape(text: &str) -> Cow<'_, str> {
     escape_with(text, |c, out| {
         let code = u32::from(c);
         if code <= 0xff {
@@ -26,7 +26,7 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
 }
 
 /// Returns JSON text with dangerous characters as `\u` escapes. Its value stays equal.
-pub(crate) fn escape_json(json: &str) -> Cow<'_, str> {
+pub fn escape_json(json: &str) -> Cow<'_, str> {
     escape_with(json, |c, out| {
         let mut units = [0; 2];
         c.encode_utf16(&mut units)

@@ -4,7 +4,7 @@ use crate::entry::Meta;
 use crate::{Error, ErrorKind, Result};
 
 /// Parses `K=V`, split at the first `=`.
-pub(crate) fn parse_pair(text: &str) -> Result<(String, String), String> {
+pub fn parse_pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE, such as line=3".to_owned()),
@@ -12,7 +12,7 @@ pub(crate) fn parse_pair(text: &str) -> Result<(String, String), String> {
 }
 
 /// Returns pairs as metadata, and refuses a name that is given twice.
-pub(crate) fn to_meta(pairs: Vec<(String, String)>, flag: &str) -> Result<Meta> {
+pub fn to_meta(pairs: Vec<(String, String)>, flag: &str) -> Result<Meta> {
     let mut meta = Meta::new();
     for (key, value) in pairs {
         if meta.contains_key(&key) {
