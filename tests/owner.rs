@@ -252,6 +252,14 @@ const CASES: &[Case] = &[
         0,
         ButForTimes,
     ),
+    case(
+        &["view", "save", "Failed", "--status", "failed"],
+        0,
+        ButForTimes,
+    ),
+    case(&["view", "list"], 0, Exactly),
+    case(&["view", "drop", "Failed"], 4, Exactly),
+    case(&["list", "--view", "Failed"], 4, Exactly),
     case(&["hold", "list", "--json"], 0, Exactly),
     case(
         &["hold", "add", "3", "--name", "audit", "--reason", "IATF"],

@@ -81,6 +81,7 @@ pub use reading::read::{BlobReader, Events, Leaf};
 pub use reading::review::{ReviewEdge, ReviewPlan};
 pub use reading::same_content::FoundContent;
 pub use reading::snapshot::{Group, Page, Snapshot, Stats};
+pub use reading::views::SavedView;
 pub use reading::why::{KeepReason, MayGo, OwnContent, UnneededPlace, WhyKept};
 pub use signing::certify::RestoredFile;
 pub use signing::prove::EventProof;

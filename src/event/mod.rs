@@ -12,6 +12,7 @@ mod promotion;
 mod retention;
 mod source;
 mod store;
+mod view;
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +50,7 @@ pub use store::{
     ContinuedFrom, Lost, Recovered, Repaired, RepairedFile, StoreContinued, StoreCreated,
     StoreOpened,
 };
+pub use view::{ViewDropped, ViewSaved};
 
 /// One recorded fact with its place and circumstances.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,6 +210,10 @@ bodies! {
     WaiverRevoked(WaiverRevoked) = "annals.converter.waiver_revoked.v1",
     /// The configuration changed.
     ConfigChanged(ConfigChanged) = "annals.config.changed.v1",
+    /// A view was saved for all who use the store.
+    ViewSaved(ViewSaved) = "annals.view.saved.v1",
+    /// A saved view was dropped.
+    ViewDropped(ViewDropped) = "annals.view.dropped.v1",
     /// Somebody added to what is known of an entry.
     Annotated(Annotated) = "annals.annotated.v1",
     /// Entries were put on hold.

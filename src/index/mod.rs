@@ -47,7 +47,7 @@ pub(crate) use placement::{PackRow, Placement};
 pub(crate) use query::EntryMatcher;
 pub(crate) use rows::{
     ActorRow, BlobRow, DisclosureRow, DisclosureState, LockRow, PendingPurgeRow, Place, QueuedRow,
-    RecordedJob,
+    RecordedJob, ViewRow,
 };
 pub(crate) use stats::CounterGroup;
 pub(crate) use tables::CHECKPOINT_EVENTS;

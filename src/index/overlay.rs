@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::blob_rows::BlobRows;
 use super::rows::{
     ActorRow, BlobRow, ConverterRow, DisclosureRow, HoldRow, JobRow, LockRow, PackState,
-    PendingPurgeRow, PromotionsRow, QueuedRow, Totals,
+    PendingPurgeRow, PromotionsRow, QueuedRow, Totals, ViewRow,
 };
 use crate::id::{BlobId, ConverterId, EntryId, EventSeq, JobId, PackId};
 
@@ -64,6 +64,8 @@ pub(super) struct SmallTables {
     pub(super) holds: BTreeMap<String, Option<Arc<HoldRow>>>,
     /// Purges that can be undone, by plan.
     pub(super) pending_purges: BTreeMap<String, Option<Arc<PendingPurgeRow>>>,
+    /// Saved views.
+    pub(super) views: BTreeMap<String, Option<ViewRow>>,
     pub(super) counters: BTreeMap<CounterKey, Counter>,
     /// Content that a repair gave up, with the event that says so.
     pub(super) losses: BTreeMap<BlobId, EventSeq>,

@@ -21,6 +21,7 @@
 //! | `keys` | first 16 bytes of the BLAKE3 of an idempotency key | entry |
 //! | `converters`, `converter_names` | identity; name | converter row; newest identity of that name |
 //! | `promotions` | converter name | promotions row |
+//! | `views` | name of a saved view | view row |
 //! | `jobs`, `config`, `holds`, `pending_purges` | job; item; name; plan | rows |
 //! | `submissions` | converter name, event that queued it u64, place among the attempt's reports u32 | queued row |
 //! | `losses` | blob given up by a repair | the event that says so |
@@ -39,7 +40,7 @@ use crate::query::SortField;
 
 /// The version of the layout. It grows with every change of a layout or of what events are turned
 /// into. Another number calls for a rebuild.
-pub(super) const SCHEMA: u32 = 11;
+pub(super) const SCHEMA: u32 = 12;
 /// Marks a file that is still being built and is no index yet.
 pub(super) const SCHEMA_HALF_MADE: u32 = 0;
 
@@ -83,6 +84,7 @@ pub(super) const HOLDS: TableDefinition<'_, &str, Bytes> = TableDefinition::new(
 /// Purges that are not final.
 pub(super) const PENDING_PURGES: TableDefinition<'_, &str, Bytes> =
     TableDefinition::new("pending_purges");
+pub(super) const VIEWS: TableDefinition<'_, &str, Bytes> = TableDefinition::new("views");
 pub(super) const COUNTERS: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("counters");
 pub(super) const LOSSES: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("losses");
 pub(super) const UNREADABLE: TableDefinition<'_, u64, u64> = TableDefinition::new("unreadable");

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::promotion::{is_known, may_promote, may_revoke};
+use super::views::{has_view, may_save};
 use crate::archive::appending::locks::{Locks, keeps, may_lock, may_unlock};
 use crate::archive::messages::{Draft, Receipt};
 use crate::entry::{Entry, Report, Submission};
@@ -103,6 +104,8 @@ pub(in crate::archive) fn decide(
         Body::Erased(fact) => refuse_held(&fact.entries, view, now())?,
         Body::RetentionLocked(fact) => may_lock(fact, view)?,
         Body::RetentionUnlocked(fact) => may_unlock(fact, view)?,
+        Body::ViewSaved(fact) => may_save(fact, view)?,
+        Body::ViewDropped(fact) => has_view(fact, view)?,
         Body::HoldReleased(fact) => has_hold(&fact.name, view)?,
         Body::HoldReviewed(fact) => has_hold(&fact.name, view)?,
         _ => {}

@@ -11,4 +11,5 @@ mod prepare;
 mod promotion;
 pub(super) mod publisher;
 pub(super) mod purge_facts;
+mod views;
 pub(super) mod writer;

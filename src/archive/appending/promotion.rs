@@ -1,6 +1,7 @@
 //! Decides whether a promotion or the end of a waiver may be recorded, and whether a fact about a
 //! converter is known.
 
+use super::views::is_saved;
 use crate::event::{Body, ConverterPromoted, WaiverRevoked};
 use crate::index::View;
 use crate::{Error, ErrorKind, Result};
@@ -31,7 +32,8 @@ pub(super) fn may_promote(fact: &ConverterPromoted, view: &View) -> Result<()> {
     Ok(())
 }
 
-/// Returns true when the log says already what a converter is, or what it runs on.
+/// Returns true when the log says already what a converter is, what it runs on, or what a view
+/// shows.
 pub(super) fn is_known(body: &Body, view: &View) -> Result<bool> {
     Ok(match body {
         Body::ConverterRegistered(fact) => view.converter(&fact.converter_id)?.is_some(),
@@ -40,6 +42,7 @@ pub(super) fn is_known(body: &Body, view: &View) -> Result<bool> {
             let last = known.last();
             last.is_some_and(|(_, runs_on)| *runs_on == fact.runs_on)
         }
+        Body::ViewSaved(fact) => is_saved(fact, view)?,
         _ => false,
     })
 }

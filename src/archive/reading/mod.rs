@@ -8,4 +8,5 @@ pub(super) mod read;
 pub(super) mod review;
 pub(super) mod same_content;
 pub(super) mod snapshot;
+pub(super) mod views;
 pub(super) mod why;

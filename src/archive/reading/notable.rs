@@ -189,6 +189,8 @@ fn summary(body: &Body) -> Option<String> {
         | Body::Reported(_)
         | Body::ConverterRegistered(_)
         | Body::ConverterEnvironment(_)
+        | Body::ViewSaved(_)
+        | Body::ViewDropped(_)
         | Body::PurgePlanned(_)
         | Body::Compacted(_)
         | Body::JobStarted(_)

@@ -14,3 +14,4 @@ pub(super) mod put;
 pub(super) mod record;
 mod regular_file;
 pub(super) mod submission;
+mod views;

@@ -2,10 +2,8 @@
 
 use serde::Serialize;
 
-use crate::archive::Access;
-use crate::cli::entries::{
-    Filters, Listing, Output, each_page, in_store, refuse_unknown_converters,
-};
+use crate::archive::{Access, Archive, SavedView};
+use crate::cli::entries::{Listing, Output, Shown, each_page, in_store, refuse_unknown_converters};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Status;
 use crate::query::{Cursor, Direction, Purged, Query, Sort, SortField, Suspicious};
@@ -24,12 +22,12 @@ Examples:
   annals list --status failed --from yesterday
   annals list -c 'ICT CSV' --sort size:desc --limit 20
   annals list --serial SN1042 --json
+  annals list --view 'Failed today'
   annals list --from 2026-03-01 --to 2026-04-01 -o csv > march.csv")]
 pub(crate) struct Args {
-    /// id, archived_at, converter, source_name, status, size, serial, part, station or process;
-    /// then :asc or :desc [default: id:desc]
-    #[arg(long, value_name = "FIELD[:DIR]")]
-    sort: Option<Sort>,
+    /// What a saved view shows; filters beside it take the place of the view's
+    #[arg(long, value_name = "NAME")]
+    view: Option<String>,
     /// At most this many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -42,11 +40,8 @@ pub(crate) struct Args {
     /// How to print them
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: Output,
-    /// Also those whose bytes were purged
-    #[arg(long)]
-    purged: bool,
     #[command(flatten)]
-    filters: Filters,
+    shown: Shown,
 }
 
 /// The cursor to continue a listing that `--limit` cut short.
@@ -56,15 +51,24 @@ struct More<'a> {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let mut filter = args.filters.to_filter(context)?;
-    if args.purged {
+    let (archive, shown) = match &args.view {
+        None => (None, args.shown),
+        Some(name) => {
+            let archive = context.open(Access::ReadOnly)?;
+            let view = saved_view(name, &archive)?;
+            let shown = Shown::of_view(name, &view.query, &args.shown)?;
+            (Some(archive), shown)
+        }
+    };
+    let mut filter = shown.filters.to_filter(context)?;
+    if shown.purged {
         filter.purged = Purged::Include;
     }
     let troubled = |status: &Status| !matches!(status, Status::Pending | Status::Success);
     let only_troubled = (!filter.status.is_empty() && filter.status.iter().all(troubled))
         || filter.suspicious == Suspicious::Only
         || filter.failure.is_some();
-    let sort = order(args.sort, args.after.as_ref())?;
+    let sort = order(shown.sort, args.after.as_ref())?;
     let tabular = !context.json() && !args.output.is_csv();
     let limit = match args.limit {
         None if tabular && context.stdout_is_terminal() => Some(ROWS_ON_A_TERMINAL),
@@ -77,7 +81,10 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         offset: args.offset,
         after: args.after,
     };
-    let archive = context.open(Access::ReadOnly)?;
+    let archive = match archive {
+        Some(archive) => archive,
+        None => context.open(Access::ReadOnly)?,
+    };
     query.filter = in_store(query.filter, &archive, context)?;
     let snapshot = archive.snapshot()?;
     let mut listing = Listing::new(context, args.output);
@@ -106,6 +113,13 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         None => {}
     }
     Ok(Exit::Done)
+}
+
+fn saved_view(name: &str, archive: &Archive) -> Result<SavedView, Error> {
+    archive.snapshot()?.saved_view(name)?.ok_or_else(|| {
+        let told = format!("there is no saved view '{name}'");
+        Error::new(ErrorKind::NotFound, told).hint("`annals view list` lists the views")
+    })
 }
 
 /// Returns the order of the listing.

@@ -51,6 +51,7 @@ mod verb;
 mod verify;
 mod verify_export;
 mod verify_proof;
+mod view;
 mod why;
 
 pub(super) use reach::Reach;

@@ -5,7 +5,7 @@ use super::{
     archive, backup, cat, checkpoint, compact, completions, config, confirm_move, convert, demo,
     demo_converter, diff, erase, events, export, failures, find, hold, host, init, job, key, list,
     man, note, privacy, promotion, prove, rebuild, repair, report, reprocess, restore,
-    restore_store, retention, review, show, stats, verify, verify_export, verify_proof,
+    restore_store, retention, review, show, stats, verify, verify_export, verify_proof, view,
 };
 use crate::cli::run::{Context, Exit, Failure};
 
@@ -36,6 +36,7 @@ verbs! {
     Note = note,
     List = list,
     Find = find,
+    View = view,
     Show = show,
     Cat = cat,
     Restore = restore,
@@ -95,6 +96,7 @@ impl Verb {
             | Self::Note(_)
             | Self::List(_)
             | Self::Find(_)
+            | Self::View(_)
             | Self::Show(_)
             | Self::Cat(_)
             | Self::Restore(_)

@@ -1,6 +1,7 @@
 //! The filters that select entries, shared by many verbs.
 
 use clap::Args;
+use serde::Serialize;
 
 use crate::cli::run::Context;
 use crate::entry::{CauseId, Status};
@@ -10,17 +11,19 @@ use crate::service::words::parse_pair;
 use crate::{Error, ErrorKind, Result};
 
 /// Which entries, by what is known of them. All that are stated must hold.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, Args, Serialize)]
 #[command(next_help_heading = "Filters")]
 pub(crate) struct Filters {
     #[command(flatten)]
+    #[serde(flatten)]
     criteria: Criteria,
     #[command(flatten)]
+    #[serde(flatten)]
     period: Period,
 }
 
 /// When an entry was archived.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, Args, Serialize)]
 pub(crate) struct Period {
     /// Archived at or after, such as 2026-03-01, yesterday, 'last week', or 90d
     #[arg(long, value_name = "DATE")]
@@ -31,7 +34,7 @@ pub(crate) struct Period {
 }
 
 /// The filters but for the dates, for a verb where `--to` is a place.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, Args, Serialize)]
 #[command(next_help_heading = "Filters")]
 pub(crate) struct Criteria {
     /// Archived for this converter; may be repeated

@@ -6,6 +6,7 @@ mod listing;
 mod notes;
 mod outdated;
 mod selection;
+mod shown;
 
 #[cfg(test)]
 pub(super) use entry_object::tests::sample;
@@ -17,3 +18,4 @@ pub(super) use outdated::{current_identities, in_store, outdated_words};
 pub(super) use selection::{
     Selected, nothing_selected, refuse_unknown_converters, refuse_unknown_version,
 };
+pub(super) use shown::Shown;

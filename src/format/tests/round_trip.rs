@@ -16,7 +16,7 @@ use crate::event::{
     PrivacyDeclared, PurgeFinalized, PurgePlanned, PurgeRefused, PurgeUndone, PurgedEntries,
     Recovered, Repaired, RepairedFile, Reported, RetentionLocked, RetentionUnlocked, Reviewed,
     Scope, Sealed, Source, StoreContinued, StoreCreated, StoreOpened, SubmitIntended,
-    SubmitRejected, Unknown, Verified, WaiverRevoked,
+    SubmitRejected, Unknown, Verified, ViewDropped, ViewSaved, WaiverRevoked,
 };
 use crate::format::disclosure;
 use crate::format::leaf::{LeafError, decode, encode};
@@ -680,7 +680,16 @@ fn of_a_promotion() -> impl Strategy<Value = Body> {
             reason,
         })
     });
-    prop_oneof![promoted.boxed(), waived.boxed(), revoked.boxed()]
+    let saved =
+        (text(), text()).prop_map(|(name, query)| Body::ViewSaved(ViewSaved { name, query }));
+    let dropped = text().prop_map(|name| Body::ViewDropped(ViewDropped { name }));
+    prop_oneof![
+        promoted.boxed(),
+        waived.boxed(),
+        revoked.boxed(),
+        saved.boxed(),
+        dropped.boxed()
+    ]
 }
 
 fn of_the_evidence() -> impl Strategy<Value = Body> {
@@ -865,6 +874,8 @@ fn is_made(body: &Body) -> bool {
         | Body::HoldPlaced(_)
         | Body::HoldReleased(_)
         | Body::HoldReviewed(_)
+        | Body::ViewSaved(_)
+        | Body::ViewDropped(_)
         | Body::PurgeUndone(_)
         | Body::PurgeFinalized(_)
         | Body::RetentionLocked(_)
@@ -1115,6 +1126,11 @@ fn the_forms_of_notes_and_audits_are_pinned() {
             "annals.purged.v1",
             r#"{"plan_id":"5f","rule":"expired","reason":"yearly","entries":[[3,4]],"count":2,"bytes_logical":80,"final_at":"2027-05-01T00:00:00.000000+00:00"}"#,
         ),
+        (
+            "annals.view.saved.v1",
+            r#"{"name":"Failed today","query":"status=failed&from=today"}"#,
+        ),
+        ("annals.view.dropped.v1", r#"{"name":"Failed today"}"#),
         (
             "annals.purge.undone.v1",
             r#"{"plan_id":"5f","reason":"needed","entries":[[3,4]],"count":2}"#,

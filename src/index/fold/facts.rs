@@ -62,6 +62,8 @@ impl Overlay {
                 fold.promotions(event)?;
             }
             Body::ConfigChanged(body) => fold.configured(body),
+            Body::ViewSaved(body) => fold.view_saved(event, body),
+            Body::ViewDropped(body) => fold.view_dropped(&body.name),
             Body::RetentionLocked(body) => fold.locked(event, body),
             Body::RetentionUnlocked(body) => fold.unlocked(body),
             Body::PurgeUndone(body) => fold.undone(body)?,

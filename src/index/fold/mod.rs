@@ -12,3 +12,4 @@ mod notes;
 mod personal;
 mod purges;
 mod state;
+mod views;

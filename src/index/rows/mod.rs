@@ -26,6 +26,8 @@ pub(super) use group::{RowGroup, RowPacker, first_of, group_of};
 pub(crate) use lock::LockRow;
 pub(crate) use personal::{ActorRow, DisclosureRow, DisclosureState};
 pub(super) use registry::{ConverterRow, JobRow};
-pub(crate) use registry::{HoldRow, IntendedRow, PendingPurgeRow, PromotionsRow, RecordedJob};
+pub(crate) use registry::{
+    HoldRow, IntendedRow, PendingPurgeRow, PromotionsRow, RecordedJob, ViewRow,
+};
 pub(crate) use report::QueuedRow;
 pub(super) use report::{CorrectedRow, SubmissionRow};

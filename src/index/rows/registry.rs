@@ -1,4 +1,4 @@
-//! The rows of holds, converters, promotions and jobs.
+//! The rows of holds, converters, promotions, jobs and saved views.
 
 use crate::entry::Meta;
 use crate::event::{
@@ -72,6 +72,19 @@ pub(crate) struct IntendedRow {
     pub(crate) report: u32,
     /// The report that the request said it corrects.
     pub(crate) corrects: Option<CorrectedRow>,
+}
+
+/// A saved view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ViewRow {
+    /// What it shows.
+    pub(crate) query: String,
+    /// The event that saved it last.
+    pub(crate) event: EventSeq,
+    /// When that was.
+    pub(crate) at: Timestamp,
+    /// The account that did, or its pseudonym.
+    pub(crate) by: String,
 }
 
 /// The row form of a [`ConverterRegistered`].

@@ -159,6 +159,13 @@ proptest! {
             prop_assert_eq!(&Job { selection_events, stopped, finished }, expected);
         }
         prop_assert_eq!(view.promotions().expect("sound"), model.promotions.clone());
+        let views = view.saved_views().expect("sound");
+        for (name, row) in &views {
+            prop_assert_eq!(view.saved_view(name).expect("sound"), Some(row.clone()));
+        }
+        let views = views.into_iter().map(|(name, row)| (name, (row.query, row.event)));
+        prop_assert_eq!(views.collect::<BTreeMap<_, _>>(), model.views.clone());
+        prop_assert_eq!(view.saved_view("none").expect("sound"), None);
         for id in model.bundles.keys() {
             let known = model.environments.get(id).cloned().unwrap_or_default();
             prop_assert_eq!(view.environments(id).expect("sound"), known);

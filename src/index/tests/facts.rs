@@ -11,7 +11,7 @@ use crate::event::{
     Grounds, HoldPlaced, HoldReleased, HoldReviewed, JobFinished, JobResumed, JobSelected,
     JobStarted, JobStop, JobStopped, LockMode, PartName, PurgeFinalized, PurgeUndone,
     PurgedEntries, Reported, RetentionLocked, RetentionUnlocked, Source, SubmitIntended,
-    SubmitRejected, Unknown, WaiverRevoked,
+    SubmitRejected, Unknown, ViewDropped, ViewSaved, WaiverRevoked,
 };
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256};
 use crate::index::*;
@@ -383,6 +383,9 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
             reason: "r".into(),
         })
     });
+    let view = (text(&["mine", "all"]), text(&["", "status=failed"]))
+        .prop_map(|(name, query)| Body::ViewSaved(ViewSaved { name, query }));
+    let dropped = text(&["mine", "all"]).prop_map(|name| Body::ViewDropped(ViewDropped { name }));
     let config = proptest::option::of(text(&["5", "6"])).prop_map(|new| {
         let (what, old) = ("limit".to_owned(), None);
         Body::ConfigChanged(ConfigChanged { what, old, new })
@@ -419,7 +422,7 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
         4 => reported, 4 => annotated(), 4 => intended, 3 => rejected, 3 => purged, 2 => undone, 2 => finalized, 1 => held, 1 => released, 1 => looked_at,
         1 => locked, 1 => unlocked, 1 => stepped, 1 => registered, 1 => config, 1 => job, 1 => finished,
         1 => selected, 1 => stopped, 1 => resumed,
-        1 => environment, 1 => promoted, 1 => waived, 1 => revoked,
+        1 => environment, 1 => promoted, 1 => waived, 1 => revoked, 1 => view, 1 => dropped,
         1 => unknown,
     ]
 }

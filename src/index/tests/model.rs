@@ -45,6 +45,8 @@ pub(super) struct Model {
     pub(super) bundles: BTreeMap<ConverterId, Vec<BlobId>>,
     pub(super) environments: BTreeMap<ConverterId, Vec<(Timestamp, Meta)>>,
     pub(super) promotions: BTreeMap<String, PromotionsRow>,
+    /// What each saved view shows, and the event that saved it.
+    pub(super) views: BTreeMap<String, (String, EventSeq)>,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) config: Option<String>,
     pub(super) holds: BTreeMap<String, ModelHold>,
@@ -181,6 +183,11 @@ impl Model {
                     *revoked = Some(event.seq);
                 }
             }
+            Body::ViewSaved(body) => {
+                let shown = (body.query.clone(), event.seq);
+                self.views.insert(body.name.clone(), shown);
+            }
+            Body::ViewDropped(body) => drop(self.views.remove(&body.name)),
             Body::ConfigChanged(body) => self.config = body.new.clone(),
             Body::HoldPlaced(body) => {
                 self.plans_stale_since = event.seq.0;

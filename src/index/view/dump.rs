@@ -68,6 +68,7 @@ impl View {
         }
         line(format!("{holds:?} {:?}", self.pack_states()?));
         line(format!("{:?}", self.locks()));
+        line(format!("{:?}", self.saved_views()?));
         line(format!("{:?} {:?}", self.counters()?, self.losses()?));
         line(format!(
             "{:?} {:?}",
@@ -116,6 +117,7 @@ impl View {
         add(&mut out, "promotions", &reader.promotions);
         add(&mut out, "jobs", &reader.jobs);
         add(&mut out, "config", &reader.config);
+        add(&mut out, "views", &reader.views);
         add(&mut out, "counters", &reader.counters);
         add(&mut out, "losses", &reader.losses);
         add(&mut out, "unreadable", &reader.unreadable);

@@ -8,6 +8,7 @@ mod locks;
 mod personal;
 mod purges;
 mod queue;
+mod saved_views;
 
 pub(crate) use layers::View;
 pub(in crate::index) use layers::in_force;

@@ -45,6 +45,7 @@ pub(in crate::index) fn begin(db: &Database, store: StoreId) -> Result<(), Index
     txn.open_table(tables::CONFIG)?;
     txn.open_table(tables::HOLDS)?;
     txn.open_table(tables::PENDING_PURGES)?;
+    txn.open_table(tables::VIEWS)?;
     txn.open_table(tables::COUNTERS)?;
     txn.open_table(tables::LOSSES)?;
     txn.open_table(tables::UNREADABLE)?;
@@ -323,6 +324,13 @@ fn write_small(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexErr
                 drop(pending.insert(plan.as_str(), row.as_slice())?);
             }
             None => drop(pending.remove(plan.as_str())?),
+        }
+    }
+    let mut views = txn.open_table(tables::VIEWS)?;
+    for (name, view) in &small.views {
+        match view {
+            Some(view) => drop(views.insert(name.as_str(), rows::encode(view).as_slice())?),
+            None => drop(views.remove(name.as_str())?),
         }
     }
     if let Some(locks) = &small.locks {

@@ -33,6 +33,7 @@ macro_rules! each_table {
         $each(&$reader.promotions, tables::PROMOTIONS $(, $more)*)?;
         $each(&$reader.jobs, tables::JOBS $(, $more)*)?;
         $each(&$reader.config, tables::CONFIG $(, $more)*)?;
+        $each(&$reader.views, tables::VIEWS $(, $more)*)?;
         $each(&$reader.counters, tables::COUNTERS $(, $more)*)?;
         $each(&$reader.losses, tables::LOSSES $(, $more)*)?;
         $each(&$reader.unreadable, tables::UNREADABLE $(, $more)*)?;
