@@ -154,8 +154,8 @@ fn restrict(_: &Confinement) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    //! The launcher is tested through the program, in `tests/sandbox.rs`, because the process of a
-    //! unit test is no launcher.
+    //! The launcher is tested through the program, in `tests/host/sandbox.rs`, because the process
+    //! of a unit test is no launcher.
 
     use super::*;
 

@@ -1,5 +1,5 @@
 //! A server answered something else than it was asked, and the stamp was kept for years before
-//! somebody looked at it. The answers here are built by hand; tests/timestamps.rs asks OpenSSL.
+//! somebody looked at it. The answers here are built by hand; tests/cli/timestamps.rs asks OpenSSL.
 
 use super::*;
 
