@@ -7,6 +7,7 @@
 //! - `guard`: which requests are answered: names of this machine, tokens, sessions, origins;
 //! - `state`: what all requests share; `desk` gives each request the store on a thread that may
 //!   block;
+//! - `selections`: the entries that a visitor chose, frozen until a batch works on them;
 //! - `problem`: errors as `application/problem+json`, and as a page;
 //! - `api`: the routes below `/api/v1`, and the OpenAPI document made from them;
 //! - `pages`: the pages, one file each, with their templates in `templates`;
@@ -18,6 +19,7 @@ mod assets;
 mod pages;
 mod problem;
 mod routes;
+mod selections;
 mod state;
 mod texts;
 mod visitor;

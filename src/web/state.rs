@@ -8,6 +8,7 @@ use crate::Result;
 use crate::archive::Archive;
 use crate::host::Host;
 use crate::web::problem::Problem;
+use crate::web::selections::Selections;
 use crate::web::visitor::Visitor;
 
 /// What the page is about.
@@ -24,13 +25,20 @@ pub(crate) struct Subject {
 #[derive(Clone)]
 pub(in crate::web) struct Web {
     subject: Arc<Subject>,
+    selections: Arc<Selections>,
 }
 
 impl Web {
     pub(in crate::web) fn new(subject: Subject) -> Self {
         Self {
             subject: Arc::new(subject),
+            selections: Arc::default(),
         }
+    }
+
+    /// Returns the selections of all visitors.
+    pub(in crate::web) fn selections(&self) -> &Arc<Selections> {
+        &self.selections
     }
 
     /// Runs work on the store for a visitor, on a thread that may block.
