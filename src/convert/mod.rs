@@ -27,6 +27,8 @@ mod running;
 mod sandbox;
 mod scratch;
 
+#[cfg(feature = "serve")]
+pub(crate) use compare::parse_xml;
 pub use compare::{
     Change, ChangeInContext, ChangeKind, ChangePattern, ChangeSummary, ChangedPlace, CompareRules,
     Counted, Difference, Focus, Generated, IgnoredByRule, Judgement, Level, ParsePatternError,

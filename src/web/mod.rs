@@ -12,11 +12,13 @@
 //! - `api`: the routes below `/api/v1`, and the OpenAPI document made from them;
 //! - `pages`: the pages, one file each, with their templates in `templates`;
 //! - `texts`: what pages say, in English and German;
+//! - `preview`: a part of a source or report, for people to look at;
 //! - `assets`: style sheets, scripts and icons, which are part of the program.
 
 mod api;
 mod assets;
 mod pages;
+mod preview;
 mod problem;
 mod routes;
 mod selections;

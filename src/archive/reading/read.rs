@@ -102,7 +102,8 @@ pub struct BlobReader {
 
 struct Chunks {
     reader: ManifestReader<Fetch>,
-    whole: blake3::Hasher,
+    /// The hash of what was read; `None` once something was passed over.
+    whole: Option<blake3::Hasher>,
 }
 
 type Fetch = Box<dyn FnMut(&BlobId) -> Result<Vec<u8>> + Send>;
@@ -128,7 +129,7 @@ impl BlobReader {
                 let size = reader.total_len();
                 let chunks = Chunks {
                     reader,
-                    whole: blake3::Hasher::new(),
+                    whole: Some(blake3::Hasher::new()),
                 };
                 (size, Vec::new(), Some(chunks))
             }
@@ -148,38 +149,115 @@ impl BlobReader {
         self.size
     }
 
+    /// Passes over the next `bytes` bytes, or what is left of them.
+    ///
+    /// Chunks that lie in between are not read. Each chunk that is read afterwards is still
+    /// compared with its hash, but no longer the whole at its end.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    /// use std::io::Read;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let archived = archive.put(NewEntry::new("ICT"), &b"content"[..])?;
+    /// let mut reader = archive.read(&archived.blob.blake3)?;
+    /// reader.skip(3)?;
+    /// let mut text = String::new();
+    /// reader.read_to_string(&mut text).expect("whole");
+    /// assert_eq!(text, "tent");
+    /// # archive.close()
+    /// # }
+    /// ```
+    pub fn skip(&mut self, bytes: u64) -> Result<()> {
+        let skipped = self.pass_over(bytes);
+        if skipped.is_err() {
+            self.end();
+        }
+        skipped
+    }
+
+    fn pass_over(&mut self, bytes: u64) -> Result<()> {
+        let mut left = bytes;
+        loop {
+            let here = self.chunk.len() - self.at;
+            if let Ok(left) = usize::try_from(left)
+                && left <= here
+            {
+                self.at += left;
+                return Ok(());
+            }
+            left -= here as u64;
+            self.at = self.chunk.len();
+            let Some(next) = self.next_ref()? else {
+                return Ok(());
+            };
+            if next.len <= left {
+                left -= next.len;
+                if let Some(chunks) = &mut self.rest {
+                    chunks.whole = None;
+                }
+            } else {
+                self.load(next)?;
+            }
+        }
+    }
+
+    /// Returns the next chunk of the list. `None` at the end.
+    fn next_ref(&mut self) -> Result<Option<ChunkRef>> {
+        let Some(chunks) = &mut self.rest else {
+            return Ok(None);
+        };
+        let next = chunks.reader.next().transpose();
+        next.map_err(|error| damaged(&self.blob, &error.to_string()))
+    }
+
+    /// Reads a chunk.
+    fn load(&mut self, ChunkRef { id, len }: ChunkRef) -> Result<()> {
+        self.chunk = fetch(&self.contents, &id)?;
+        self.at = 0;
+        if self.chunk.len() as u64 != len {
+            return Err(damaged(
+                &self.blob,
+                &format!("chunk {id} is not as long as it should be"),
+            ));
+        }
+        if let Some(Chunks {
+            whole: Some(whole), ..
+        }) = &mut self.rest
+        {
+            whole.update(&self.chunk);
+        }
+        Ok(())
+    }
+
+    /// Ends reading after an error.
+    fn end(&mut self) {
+        self.chunk.clear();
+        self.at = 0;
+        self.rest = None;
+    }
+
     /// Reads the next chunk. False at the end.
     fn next_chunk(&mut self) -> Result<bool> {
-        let Some(chunks) = &mut self.rest else {
+        if let Some(next) = self.next_ref()? {
+            self.load(next)?;
+            return Ok(true);
+        }
+        let Some(Chunks {
+            whole: Some(whole), ..
+        }) = self.rest.take()
+        else {
             return Ok(false);
         };
-        match chunks.reader.next() {
-            Some(next) => {
-                let ChunkRef { id, len } =
-                    next.map_err(|error| damaged(&self.blob, &error.to_string()))?;
-                self.chunk = fetch(&self.contents, &id)?;
-                self.at = 0;
-                if self.chunk.len() as u64 != len {
-                    return Err(damaged(
-                        &self.blob,
-                        &format!("chunk {id} is not as long as it should be"),
-                    ));
-                }
-                chunks.whole.update(&self.chunk);
-                Ok(true)
-            }
-            None => {
-                let whole = BlobId::from_bytes(*chunks.whole.finalize().as_bytes());
-                self.rest = None;
-                if whole == self.blob {
-                    Ok(false)
-                } else {
-                    Err(damaged(
-                        &self.blob,
-                        "its chunks do not make the content it is named by",
-                    ))
-                }
-            }
+        if BlobId::from_bytes(*whole.finalize().as_bytes()) == self.blob {
+            Ok(false)
+        } else {
+            Err(damaged(
+                &self.blob,
+                "its chunks do not make the content it is named by",
+            ))
         }
     }
 }
@@ -194,9 +272,7 @@ impl Read for BlobReader {
                 Ok(true) => {}
                 Ok(false) => return Ok(0),
                 Err(error) => {
-                    self.chunk.clear();
-                    self.at = 0;
-                    self.rest = None;
+                    self.end();
                     return Err(io::Error::other(error));
                 }
             }

@@ -40,6 +40,8 @@ pub use reports::{compare, compare_reports, compare_with};
 pub use rules::{CompareRules, RuleBook, RuleError};
 pub use summary::{ChangeSummary, ChangedPlace, IgnoredByRule};
 pub use tolerance::{ParseToleranceError, Tolerance};
+#[cfg(feature = "serve")]
+pub(crate) use xml::parse as parse_xml;
 
 #[cfg(test)]
 mod properties;

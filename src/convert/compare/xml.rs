@@ -25,7 +25,7 @@ const XML: (&str, &str) = ("http://www.w3.org/XML/1998/namespace", "xml");
 ///
 /// `None` for what is no well-formed XML, is nested deeper than 128 levels, or refers to an entity
 /// that only a DTD could explain. A DTD itself is passed over; nothing is ever expanded or loaded.
-pub(super) fn parse(text: &str) -> Option<Json> {
+pub(crate) fn parse(text: &str) -> Option<Json> {
     let text = text.trim_start_matches('\u{feff}').trim_start();
     if !text.starts_with('<') || text.len() > BYTES_MAX {
         return None;
