@@ -61,10 +61,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ),
     ("ed25519_dalek", &["src/evidence/"]),
     ("zeroize", &["src/evidence/"]),
-    (
-        "clap",
-        &["src/cli/", "src/main.rs", "src/service/entries/words.rs"],
-    ),
+    ("clap", &["src/cli/", "src/main.rs", "src/service/entries/"]),
     ("clap_complete", &["src/cli/", "src/main.rs"]),
     ("clap_mangen", &["src/cli/", "src/main.rs"]),
     ("ureq", &["src/host/submit/http.rs"]),

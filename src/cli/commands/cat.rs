@@ -110,8 +110,8 @@ fn report_of(entry: &Entry, which: Which) -> Result<(AttemptNo, &Report), Error>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::entries::sample;
     use crate::id::AttemptNo;
+    use crate::service::entries::sample;
 
     #[test]
     fn the_newest_report_is_not_hidden_by_a_later_failure() {

@@ -252,7 +252,7 @@ fn words(attempt: &Attempt) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::entries::sample;
+    use crate::service::entries::sample;
 
     #[test]
     fn the_last_attempt_is_compared_with_the_one_before_unless_others_are_named() {

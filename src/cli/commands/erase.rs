@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use crate::archive::{Access, Archive, ErasureOutcome, ErasurePlan, HeldBack, InTheClear};
-use crate::cli::entries::{Filters, Selected, selected_ids};
 use crate::cli::render::{Cell, Column, Table, counted, escape};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::PersonalField;
 use crate::id::EntryId;
 use crate::query::Purged;
+use crate::service::entries::{Filters, Selected, selected_ids};
 use crate::{Error, ErrorKind};
 
 /// Most rows of a plan that are printed.
@@ -65,7 +65,7 @@ struct Done<'a> {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let filter = args.filters.to_filter(context)?;
+    let filter = args.filters.to_filter(context.now(), &context.zone())?;
     let selected = match &args.account {
         None => Some(Selected::of(args.ids, filter)?),
         Some(_) if filter.is_empty() => None,
@@ -81,7 +81,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         Access::ReadWrite
     };
     let archive = context.open(access)?;
-    let selected = selected.map(|selected| selected.in_store(&archive, context));
+    let selected = selected.map(|selected| selected.in_store(&context.desk(&archive)));
     let selected = selected.transpose()?;
     let plan = match (&args.account, &args.field, selected) {
         (Some(account), _, _) => archive.plan_account_erasure(account)?,
@@ -133,7 +133,11 @@ fn ids_of(
         Selected::Ids(ids) => Ok(ids),
         Selected::Filter(filter) => {
             let filter = filter.purged(Purged::Include);
-            selected_ids(filter, &archive.snapshot()?, context)
+            selected_ids(
+                filter,
+                &archive.snapshot()?,
+                context.configuration().ok().as_ref(),
+            )
         }
     }
 }

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use crate::archive::{Access, Archive};
 use crate::cli::content::note_access;
-use crate::cli::entries::{Filters, in_store, selected_ids};
 use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Meta;
@@ -14,6 +13,7 @@ use crate::event::{EntryRanges, Event, Sealed};
 use crate::export::{self, Derived, Disclose, NewBundle, Tally, What, WithContents};
 use crate::id::EventSeq;
 use crate::query::{Filter, Purged};
+use crate::service::entries::{Filters, in_store, selected_ids};
 use crate::{Error, ErrorKind};
 
 /// Write an evidence bundle: the exact events, signed, for people who have no access to the store
@@ -87,7 +87,7 @@ struct Bundle {
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let derived = args.derived.iter().map(|form| form.derived());
     let derived = derived.collect::<Result<Vec<_>, _>>()?;
-    let filter = args.filters.to_filter(context)?;
+    let filter = args.filters.to_filter(context.now(), &context.zone())?;
     let dir = context.path(&args.dir);
     if dir.exists() {
         let said = format!("{} exists already", dir.display());
@@ -96,7 +96,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             .into());
     }
     let archive = context.open(Access::ReadWrite)?;
-    let filter = in_store(filter, &archive, context)?;
+    let filter = in_store(filter, &context.desk(&archive))?;
     let what = what(filter, &archive, context)?;
     let with = if args.with_blobs {
         WithContents::Yes
@@ -220,7 +220,11 @@ fn what(filter: Filter, archive: &Archive, context: &Context<'_>) -> Result<What
     let personal = archive.personal_fields().into_iter();
     let personal = personal.filter_map(|declared| declared.field.parse().ok());
     let filters = words(&filter.masked(&personal.collect::<Vec<_>>()));
-    let ids = selected_ids(filter.purged(Purged::Include), snapshot, context)?;
+    let ids = selected_ids(
+        filter.purged(Purged::Include),
+        snapshot,
+        context.configuration().ok().as_ref(),
+    )?;
     Ok(What::Selection {
         entries: EntryRanges::of(ids),
         filters,

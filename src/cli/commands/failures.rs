@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use crate::archive::{Access, FailureGroup};
-use crate::cli::entries::{Filters, in_store, refuse_unknown_converters};
 use crate::cli::render::{Style, count, counted, escape, path_text};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
 use crate::entry::CauseKind;
 use crate::id::EntryId;
+use crate::service::entries::{Filters, in_store, refuse_unknown_converters};
 use crate::service::time::Zone;
 use crate::service::words::in_shell;
 use crate::time::Timestamp;
@@ -98,9 +98,9 @@ fn block(group: &FailureGroup, zone: &Zone, colour: bool) -> String {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let filter = args.filters.to_filter(context)?;
+    let filter = args.filters.to_filter(context.now(), &context.zone())?;
     let archive = context.open(Access::ReadOnly)?;
-    let filter = in_store(filter, &archive, context)?;
+    let filter = in_store(filter, &context.desk(&archive))?;
     let snapshot = archive.snapshot()?;
     let mut failures = snapshot.failures(&filter)?;
     if failures.is_empty() {

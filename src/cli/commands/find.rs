@@ -3,15 +3,15 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use sha2::Digest;
 
 use crate::archive::{Access, Archive, FoundContent, OwnContent};
-use crate::cli::entries::{EntryObject, Listing, Output};
+use crate::cli::entries::{Listing, Output};
 use crate::cli::render::{Cell, Column, Style, Table};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Entry;
 use crate::id::Sha256;
+use crate::service::entries::FoundEntry;
 use crate::{Error, ErrorKind};
 
 /// Bytes of a file that are hashed at once.
@@ -154,15 +154,6 @@ fn entries_of(archive: &Archive, contents: &[FoundContent]) -> Result<Vec<Entry>
     Ok(entries)
 }
 
-/// An entry, and which of its contents have the hash.
-#[derive(Serialize)]
-struct FoundEntry<'a> {
-    #[serde(flatten)]
-    entry: EntryObject<'a>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    matches: Vec<FoundContent>,
-}
-
 fn print_json(
     entries: &[Entry],
     contents: &[FoundContent],
@@ -170,17 +161,7 @@ fn print_json(
 ) -> Result<(), Failure> {
     let zone = context.zone();
     for entry in entries {
-        let own = contents.iter().filter(|content| content.entry == entry.id);
-        let matches = own.cloned().map(|mut content| {
-            content.at = zone.exact(content.at);
-            content.submitted_at = content.submitted_at.map(|at| zone.exact(at));
-            content.purged_at = content.purged_at.map(|at| zone.exact(at));
-            content
-        });
-        context.print_json(&FoundEntry {
-            entry: EntryObject::new(entry, &zone),
-            matches: matches.collect(),
-        })?;
+        context.print_json(&FoundEntry::new(entry, contents, &zone))?;
     }
     Ok(())
 }

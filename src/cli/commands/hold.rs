@@ -6,11 +6,11 @@ use serde::Serialize;
 use crate::ErrorKind;
 use crate::archive::{Access, Hold, HoldOn, NewHold, Snapshot};
 use crate::cli::content::no_entry;
-use crate::cli::entries::{Filters, Selected, nothing_selected, refuse_unknown_converters};
 use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EntryId;
 use crate::query::Filter;
+use crate::service::entries::{Filters, Selected, nothing_selected, refuse_unknown_converters};
 use crate::time::Timestamp;
 use crate::{Error, Result};
 
@@ -128,12 +128,12 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 }
 
 fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let filter = args.filters.to_filter(context)?;
+    let filter = args.filters.to_filter(context.now(), &context.zone())?;
     let review = args.review.as_deref().map(|text| context.when(text));
     let review = review.transpose()?;
     let selected = Selected::of(args.ids, filter)?;
     let archive = context.open(Access::ReadWrite)?;
-    let selected = selected.in_store(&archive, context)?;
+    let selected = selected.in_store(&context.desk(&archive))?;
     let on = held(selected, args.future, &archive.snapshot()?, context)?;
     let mut new = NewHold::new(&args.name, &args.reason, on.clone());
     new.review = review;

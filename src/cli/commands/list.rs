@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use crate::archive::{Access, Archive, SavedView};
-use crate::cli::entries::{Listing, Output, Shown, each_page, in_store, refuse_unknown_converters};
+use crate::cli::entries::{Listing, Output};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Status;
 use crate::query::{Cursor, Direction, Purged, Query, Sort, SortField, Suspicious};
+use crate::service::entries::{Shown, each_page, in_store, refuse_unknown_converters};
 use crate::{Error, ErrorKind};
 
 /// Most rows of a table on a terminal, unless --limit is given.
@@ -60,7 +61,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             (Some(archive), shown)
         }
     };
-    let mut filter = shown.filters.to_filter(context)?;
+    let mut filter = shown.filters.to_filter(context.now(), &context.zone())?;
     if shown.purged {
         filter.purged = Purged::Include;
     }
@@ -85,7 +86,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         Some(archive) => archive,
         None => context.open(Access::ReadOnly)?,
     };
-    query.filter = in_store(query.filter, &archive, context)?;
+    query.filter = in_store(query.filter, &context.desk(&archive))?;
     let snapshot = archive.snapshot()?;
     let mut listing = Listing::new(context, args.output);
     if only_troubled {

@@ -17,9 +17,6 @@ use crate::cli::content::{
     Replaces, Unpacked, copy, distinct, no_entry, note_access, numbered, open_source,
     open_to_hand_out, original, safe_name,
 };
-use crate::cli::entries::{
-    Criteria, Period, Selected, each_page, nothing_selected, refuse_unknown_converters,
-};
 use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure, Tally};
 use crate::entry::Entry;
@@ -27,6 +24,9 @@ use crate::export::certificate::RestoredAs;
 use crate::id::{BlobId, EntryId, Sha256};
 use crate::index::fold;
 use crate::query::{Filter, Query};
+use crate::service::entries::{
+    Criteria, Period, Selected, each_page, nothing_selected, refuse_unknown_converters,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// Restore sources as files
@@ -93,14 +93,16 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         from: args.from,
         to: args.until,
     };
-    let filter = args.criteria.to_filter(&period, context)?;
+    let filter = args
+        .criteria
+        .to_filter(&period, context.now(), &context.zone())?;
     let selected = Selected::of(args.ids, filter)?;
     let archive = if args.certificate {
         open_to_certify(context)?
     } else {
         open_to_hand_out(context)?
     };
-    let selected = selected.in_store(&archive, context)?;
+    let selected = selected.in_store(&context.desk(&archive))?;
     let snapshot = archive.snapshot()?;
     let total = match &selected {
         Selected::Ids(ids) => ids.len() as u64,
@@ -202,7 +204,7 @@ fn living(selected: &Selected, snapshot: &Snapshot) -> Result<Vec<EntryId>, Fail
     };
     let query = Query::default().filter(filter).limit(None);
     let mut ids = Vec::new();
-    each_page(snapshot, query, |entries| {
+    each_page::<Failure>(snapshot, query, |entries| {
         ids.extend(entries.iter().map(|entry| entry.id));
         Ok(())
     })?;

@@ -12,7 +12,6 @@ use super::retention_impact::{Previewed, breakdowns, kept, share};
 use super::retention_lock as lock;
 use super::{pending, retention_what_if};
 use crate::archive::{Access, Archive, CompactOutcome, PurgeOutcome, RecordedPurge, Snapshot};
-use crate::cli::entries::refuse_unknown_converters;
 use crate::cli::render::{Cell, Column, Table, counted, escape, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::Refusal;
@@ -20,6 +19,7 @@ use crate::query::Filter;
 use crate::retention::{
     AsOf, Class, GovernanceLocks, PlannedPurge, Policy, PurgePlan, Unsubmitted,
 };
+use crate::service::entries::refuse_unknown_converters;
 use crate::service::time::parse_age;
 use crate::service::words::parse_size;
 use crate::time::Timestamp;

@@ -11,7 +11,7 @@ use super::why;
 use crate::Result;
 use crate::archive::{Access, Account, Archive, Leaf};
 use crate::cli::content::no_entry;
-use crate::cli::entries::{EntryObject, accessed_words, notes_table, status_cell, status_style};
+use crate::cli::entries::{notes_table, status_cell, status_style};
 use crate::cli::render::{
     Canvas, Cell, Column, Style, Table, counted, duration, escape, facts, size,
 };
@@ -19,6 +19,7 @@ use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::{Attempt, Entry, Meta, Part, Submission};
 use crate::event::Body;
 use crate::id::{EntryId, EventSeq};
+use crate::service::entries::{EntryObject, accessed_words};
 use crate::service::time::Zone;
 use crate::time::Timestamp;
 
@@ -519,7 +520,7 @@ fn result(attempt: &Attempt, zone: &Zone) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::entries::sample;
+    use crate::service::entries::sample;
 
     const PLAIN: Canvas = Canvas {
         colour: false,

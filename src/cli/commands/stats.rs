@@ -4,11 +4,11 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::archive::{Access, Archive, Group, MakerGroup, Snapshot, Stats};
-use crate::cli::entries::{current_identities, outdated_words};
 use crate::cli::render::{Canvas, Cell, Column, Table, count, counted, facts, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
 use crate::query::{Filter, Suspicious};
+use crate::service::entries::{current_identities, outdated_words};
 use crate::service::time::Zone;
 use crate::time::Timestamp;
 
@@ -65,7 +65,7 @@ struct Doubts {
 impl Doubts {
     fn of(archive: &Archive, snapshot: &Snapshot, context: &Context<'_>) -> Result<Self, Failure> {
         let suspicious = Filter::default().suspicious(Suspicious::Only);
-        let current = current_identities(archive, context)?;
+        let current = current_identities(&context.desk(archive))?;
         let config = store::config_file(&context.globals, context.caller_env());
         Ok(Self {
             config: config.map(|path| path_text(&path)),

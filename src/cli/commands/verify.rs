@@ -4,10 +4,10 @@ use crate::archive::{
     Depth, EvidenceSummary, Finding, KnownLosses, VerifyReport, is_backup, verify_backup,
 };
 use crate::cli::arguments::parse_vkey;
-use crate::cli::entries::{Filters, Selected, selected_ids};
 use crate::cli::render::{Cell, Column, Style, Table, counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EntryId;
+use crate::service::entries::{Filters, Selected, selected_ids};
 use crate::{Error, ErrorKind};
 
 /// Check that nothing is damaged: log, packs, index
@@ -49,7 +49,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     } else {
         Depth::Deep
     };
-    let filter = args.filters.to_filter(context)?;
+    let filter = args.filters.to_filter(context.now(), &context.zone())?;
     let is_whole = args.ids.is_empty() && filter.is_empty();
     let verified = match context.locate() {
         _ if !is_whole && args.record => {
@@ -104,9 +104,13 @@ fn selection(
             .hint("leave the ids and filters out, or restore it with 'annals restore-store'"));
     }
     let archive = context.open_to_check()?;
-    let ids = match selected.in_store(&archive, context)? {
+    let ids = match selected.in_store(&context.desk(&archive))? {
         Selected::Ids(ids) => ids,
-        Selected::Filter(filter) => selected_ids(*filter, &archive.snapshot()?, context)?,
+        Selected::Filter(filter) => selected_ids(
+            *filter,
+            &archive.snapshot()?,
+            context.configuration().ok().as_ref(),
+        )?,
     };
     archive.verify_entries(&ids, depth)
 }

@@ -4,9 +4,9 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use crate::archive::{Access, SavedView};
-use crate::cli::entries::Shown;
 use crate::cli::render::{Cell, Column, Table, escape};
 use crate::cli::run::{Context, Exit, Failure};
+use crate::service::entries::Shown;
 
 /// Save filters under a name for all who use the store
 ///
@@ -72,8 +72,10 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 
 fn save(args: &Save, context: &mut Context<'_>) -> Result<Exit, Failure> {
     // A view that no listing takes is not saved.
-    args.shown.filters.to_filter(context)?;
-    let query = args.shown.to_query()?;
+    args.shown
+        .filters
+        .to_filter(context.now(), &context.zone())?;
+    let query = args.shown.to_query();
     let archive = context.open_to_record()?;
     archive.save_view(&args.name, &query)?;
     archive.close()?;

@@ -142,7 +142,7 @@ pub(crate) fn distinct(name: &OsStr, number: u32) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::entries::sample;
+    use crate::service::entries::sample;
 
     fn named(name: &str) -> Entry {
         Entry {

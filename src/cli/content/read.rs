@@ -105,16 +105,10 @@ fn read_error(error: io::Error) -> Error {
     }
 }
 
-/// Returns the error for an entry that does not exist.
-pub(crate) fn no_entry(id: crate::id::EntryId) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no entry {id}"))
-        .hint("`annals find TEXT` looks for one by serial, part, file name, report id or hash")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::entries::sample;
+    use crate::service::entries::sample;
 
     #[test]
     fn a_purged_entry_says_when_and_by_which_rule_its_bytes_went() {

@@ -2,60 +2,11 @@
 
 use clap::ValueEnum;
 
-use super::entry_object::EntryObject;
-use super::selection::{nothing_selected, refuse_unknown_converters};
-use crate::Result;
-use crate::archive::Snapshot;
-use crate::cli::render::{Cell, Column, Style, Table, escape, size};
+use crate::cli::render::{Cell, Column, Style, Table, size};
 use crate::cli::run::{Context, Failure};
-use crate::entry::{Attempt, Entry, Meta, Status};
-use crate::id::EntryId;
-use crate::query::{Cursor, Filter, Query, Sort};
+use crate::entry::{Attempt, Entry, Status};
+use crate::service::entries::{EntryObject, Formulas, csv_line, csv_title};
 use crate::service::time::Zone;
-
-/// Most entries held in memory at a time.
-const PAGE: usize = 1_000;
-
-/// Visits the result of `query` page by page.
-///
-/// Returns the cursor to continue from when the query's limit cut the result short.
-pub(crate) fn each_page(
-    snapshot: &Snapshot,
-    mut query: Query,
-    mut page: impl FnMut(&[Entry]) -> Result<(), Failure>,
-) -> Result<Option<Cursor>, Failure> {
-    let mut left = query.limit;
-    loop {
-        query.limit = Some(left.map_or(PAGE, |left| left.min(PAGE)));
-        let found = snapshot.query(&query)?;
-        page(&found.entries)?;
-        left = left.map(|left| left.saturating_sub(found.entries.len()));
-        match found.next {
-            Some(next) if left != Some(0) && !found.entries.is_empty() => {
-                query.after = Some(next);
-                query.offset = 0;
-            }
-            next => return Ok(next),
-        }
-    }
-}
-
-/// Returns the ids of all entries that `filter` selects, in the order of a listing.
-///
-/// # Errors
-/// `NotFound` if it selects none, or if it names an unknown converter.
-pub(crate) fn selected_ids(
-    filter: Filter,
-    snapshot: &Snapshot,
-    context: &Context<'_>,
-) -> Result<Vec<EntryId>> {
-    refuse_unknown_converters(&filter, snapshot, context.configuration().ok().as_ref())?;
-    let ids = snapshot.ids(&filter, Sort::default())?;
-    if ids.is_empty() {
-        return Err(nothing_selected());
-    }
-    Ok(ids)
-}
 
 /// How entries are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -78,14 +29,6 @@ impl Output {
     pub(crate) const fn is_csv(self) -> bool {
         matches!(self, Self::Csv | Self::CsvRaw)
     }
-}
-
-/// How a cell is treated that a spreadsheet would take for a formula.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Formulas {
-    /// An apostrophe before it makes the cell text.
-    Disarmed,
-    Kept,
 }
 
 /// The columns of a table.
@@ -183,8 +126,7 @@ impl Listing {
                 let mut text = String::new();
                 if !*titled {
                     *titled = true;
-                    text.push_str(&CSV_FIELDS.join(","));
-                    text.push_str("\r\n");
+                    text.push_str(&csv_title());
                 }
                 for entry in entries {
                     csv_line(entry, zone, *escaped, *formulas, &mut text);
@@ -319,117 +261,11 @@ pub(crate) const fn status_style(status: Status) -> Style {
     }
 }
 
-const CSV_FIELDS: [&str; 24] = [
-    "id",
-    "archived_at",
-    "status",
-    "converter",
-    "converter_version",
-    "serial",
-    "part",
-    "station",
-    "process",
-    "source_name",
-    "source_path",
-    "source_modified",
-    "size",
-    "stored_size",
-    "blake3",
-    "sha256",
-    "report_id",
-    "attempts",
-    "held",
-    "retention",
-    "key",
-    "meta",
-    "purged_at",
-    "purged_by",
-];
-
-/// Writes one RFC 4180 line.
-///
-/// `meta` is a JSON object, `attempts` is their number, and unknown fields are empty.
-fn csv_line(entry: &Entry, zone: &Zone, escaped: bool, formulas: Formulas, out: &mut String) {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let time = |time: Option<crate::time::Timestamp>| {
-        time.map(|time| zone.exact(time).to_string())
-            .unwrap_or_default()
-    };
-    let fields: [String; CSV_FIELDS.len()] = [
-        entry.id.to_string(),
-        time(Some(entry.archived_at)),
-        entry.status.to_string(),
-        entry.converter.clone(),
-        text(&entry.converter_version),
-        text(&entry.unit.serial),
-        text(&entry.unit.part),
-        text(&entry.unit.station),
-        text(&entry.unit.process),
-        entry.source_name.clone(),
-        entry.source_path.clone(),
-        time(entry.source_modified),
-        entry.size.to_string(),
-        entry.stored_size.to_string(),
-        entry.blake3.to_string(),
-        entry.sha256.to_string(),
-        text(&entry.report_id),
-        entry.attempts.len().to_string(),
-        (!entry.holds.is_empty()).to_string(),
-        entry.retention.to_string(),
-        text(&entry.key),
-        meta_json(&entry.meta),
-        time(entry.purged_at),
-        text(&entry.purged_by),
-    ];
-    for (at, field) in fields.iter().enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        let mut field = if escaped {
-            escape(field)
-        } else {
-            field.as_str().into()
-        };
-        if formulas == Formulas::Disarmed && is_formula(&field) {
-            field.to_mut().insert(0, '\'');
-        }
-        if field.contains([',', '"', '\n', '\r']) {
-            out.push('"');
-            out.push_str(&field.replace('"', "\"\""));
-            out.push('"');
-        } else {
-            out.push_str(&field);
-        }
-    }
-    out.push_str("\r\n");
-}
-
-/// Returns true for text that a spreadsheet takes for a formula and may run.
-///
-/// Signed numbers are not formulas.
-fn is_formula(cell: &str) -> bool {
-    let first = cell.chars().next();
-    let may_begin = |c| {
-        matches!(
-            c,
-            '=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠'
-        )
-    };
-    first.is_some_and(may_begin) && cell.parse::<f64>().is_err()
-}
-
-fn meta_json(meta: &Meta) -> String {
-    if meta.is_empty() {
-        return String::new();
-    }
-    serde_json::json!(meta).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::entries::sample;
     use crate::cli::render::Canvas;
+    use crate::service::entries::sample;
 
     #[test]
     fn a_listing_is_one_line_an_entry_and_lines_up() {
@@ -460,44 +296,5 @@ mod tests {
         ] {
             assert_eq!(row(&sample(), &Zone::Utc, columns).len(), titles.len());
         }
-    }
-
-    /// A serial number read from a file by a converter may end up in a spreadsheet.
-    #[test]
-    fn a_cell_that_a_spreadsheet_would_run_is_text_unless_raw_cells_are_asked_for() {
-        let mut entry = sample();
-        for (serial, disarmed) in [
-            ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
-            ("@SUM(1)", "'@SUM(1)"),
-            ("+cmd|x", "'+cmd|x"),
-            ("-2+3", "'-2+3"),
-            ("\t=1", "'\t=1"),
-            ("＝1", "'＝1"),
-            ("-1042", "-1042"),
-            ("+5.5", "+5.5"),
-            ("SN=1", "SN=1"),
-            ("'SN1", "'SN1"),
-        ] {
-            entry.unit.serial = Some(serial.to_owned());
-            for (formulas, cell) in [(Formulas::Disarmed, disarmed), (Formulas::Kept, serial)] {
-                let mut line = String::new();
-                csv_line(&entry, &Zone::Utc, false, formulas, &mut line);
-                assert!(line.contains(&format!(",{cell},")), "{line}");
-            }
-        }
-    }
-
-    #[test]
-    fn csv_quotes_what_would_break_a_line_into_fields() {
-        let mut entry = sample();
-        entry.source_name = "a,\"b\"\n.csv".into();
-        let mut line = String::new();
-        csv_line(&entry, &Zone::Utc, false, Formulas::Disarmed, &mut line);
-        assert!(line.contains(",\"a,\"\"b\"\"\n.csv\","), "{line}");
-        assert!(line.contains(",\"{\"\"line\"\":\"\"3\"\"}\","), "{line}");
-        assert!(line.ends_with("\r\n"));
-        let mut shown = String::new();
-        csv_line(&entry, &Zone::Utc, true, Formulas::Disarmed, &mut shown);
-        assert_eq!(shown.lines().count(), 1, "on a terminal it is escaped");
     }
 }

@@ -1,37 +1,9 @@
-//! Says in words what was added to an entry later.
+//! Prints what was added to an entry later.
 
 use crate::cli::render::{Canvas, Cell, Column, Table};
 use crate::entry::Note;
-use crate::event::Accessed;
+use crate::service::entries::note_words;
 use crate::service::time::Zone;
-
-/// Returns what a note added and corrected, in a few words.
-pub(crate) fn note_words(note: &Note) -> String {
-    let mut words: Vec<String> = note
-        .changes
-        .iter()
-        .map(|change| match &change.old {
-            Some(old) => format!("{}: {old} -> {}", change.fact, change.new),
-            None => format!("{}: {} (unknown before)", change.fact, change.new),
-        })
-        .collect();
-    words.extend(note.labels.iter().map(|label| format!("label {label}")));
-    let removed = note.unlabels.iter();
-    words.extend(removed.map(|label| format!("no label {label}")));
-    words.extend(note.text.clone());
-    if words.is_empty() {
-        words.push("confirmed what was known, or its values were erased".to_owned());
-    }
-    words.join("; ")
-}
-
-/// Returns how contents were handed out, for a timeline.
-pub(crate) fn accessed_words(fact: &Accessed) -> String {
-    match &fact.to {
-        Some(to) => format!("content handed out by {} to {to}", fact.how),
-        None => format!("content handed out by {}", fact.how),
-    }
-}
 
 /// Returns the notes of an entry as a table, with old and new values, who, when and why.
 pub(crate) fn notes_table(notes: &[Note], zone: &Zone, canvas: Canvas) -> String {

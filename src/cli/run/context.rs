@@ -24,6 +24,7 @@ use crate::convert::Cancel;
 use crate::event::{Actor, ActorKind};
 use crate::host::{Config, ConfigErrors};
 use crate::id::StoreId;
+use crate::service::desk::Desk;
 use crate::service::time::Zone;
 use crate::service::time::parse_when;
 use crate::time::{Clock, SystemClock, Timestamp};
@@ -338,6 +339,17 @@ impl<'a> Context<'a> {
     /// Returns the store that the owner lends, if this runs in the owner.
     pub(crate) fn owner(&self) -> Option<&LentStore> {
         self.lent.as_ref()
+    }
+
+    /// Returns what all doors work on, for the open store of this run.
+    pub(crate) fn desk(&self, archive: &Archive) -> Desk {
+        let host = self
+            .lent
+            .as_ref()
+            .and_then(|lent| lent.state.host().cloned());
+        Desk::new(archive.clone(), self.zone(), self.now)
+            .with_host(host)
+            .with_config_file(store::config_file(&self.globals, &self.caller_env))
     }
 
     fn actor(&self) -> Actor {

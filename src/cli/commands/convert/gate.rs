@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::configured::configured;
 use super::result::cancelled;
 use crate::archive::{Access, Archive};
-use crate::cli::entries::{Filters, in_store, nothing_selected};
 use crate::cli::render::{Cell, Column, Style, Table, count, counted, escape};
 use crate::cli::run::{Context, Exit, Failure, work_in_background};
 use crate::convert::{
@@ -13,6 +12,7 @@ use crate::convert::{
     select,
 };
 use crate::id::EntryId;
+use crate::service::entries::{Filters, in_store, nothing_selected};
 use crate::{Error, ErrorKind};
 
 /// Broken entries that are listed; `--json` lists more of them.
@@ -117,14 +117,14 @@ pub(super) fn test(args: &Test, context: &mut Context<'_>) -> Result<Exit, Failu
 }
 
 fn selection(args: &Test, archive: &Archive, context: &Context<'_>) -> Result<Selection, Failure> {
-    let mut filter = args.filters.to_filter(context)?;
+    let mut filter = args.filters.to_filter(context.now(), &context.zone())?;
     if let Some(over) = args.over.as_deref().filter(|over| *over != "all") {
         filter.from = Some(context.when(over)?);
     }
     if filter.converter.is_empty() {
         filter.converter.push(args.name.clone());
     }
-    let selection = select(archive, &in_store(filter, archive, context)?)?;
+    let selection = select(archive, &in_store(filter, &context.desk(archive))?)?;
     if selection.ids.is_empty() {
         return Err(nothing_selected().into());
     }

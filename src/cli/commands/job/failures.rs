@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use crate::archive::Archive;
-use crate::cli::entries::each_page;
 use crate::cli::render::reasons;
 use crate::cli::run::Failure;
 use crate::entry::Outcome;
 use crate::event::JobFinished;
 use crate::id::{AttemptNo, EntryId, JobId};
 use crate::query::{Filter, Purged, Query};
+use crate::service::entries::each_page;
 
 /// Most failures of a job that are listed. Further ones are only counted.
 const ERRORS_MAX: usize = 1000;
@@ -66,7 +66,7 @@ impl Failures {
             limit: None,
             ..Query::default()
         };
-        each_page(&archive.snapshot()?, query, |entries| {
+        each_page::<Failure>(&archive.snapshot()?, query, |entries| {
             for entry in entries {
                 for attempt in &entry.attempts {
                     if attempt.job == Some(id) && attempt.status != Outcome::Success {

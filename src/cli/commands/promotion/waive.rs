@@ -5,12 +5,12 @@ use serde::Serialize;
 use super::change::recorded_identity;
 use crate::archive::{Access, Archive};
 use crate::cli::content::no_entry;
-use crate::cli::entries::{Filters, in_store};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::identity_of;
 use crate::event::{ConverterWaived, EntryRanges};
 use crate::id::{ConverterId, EntryId, EventSeq};
 use crate::query::Filter;
+use crate::service::entries::{Filters, in_store};
 use crate::{Error, ErrorKind};
 
 /// Let entries break with a new identity, for a reason
@@ -53,14 +53,14 @@ struct Waived<'a> {
 }
 
 pub(super) fn waive(args: &Waive, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let filter = args.filters.to_filter(context)?;
+    let filter = args.filters.to_filter(context.now(), &context.zone())?;
     let until = args
         .until
         .as_deref()
         .map(|text| context.when(text))
         .transpose()?;
     let archive = context.open(Access::ReadWrite)?;
-    let filter = in_store(filter, &archive, context)?;
+    let filter = in_store(filter, &context.desk(&archive))?;
     let mut waived = ConverterWaived::new(&args.name, &args.reason);
     waived.candidate = match until {
         Some(_) => None,

@@ -5,9 +5,9 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use crate::cli::arguments::Comparing;
-use crate::cli::entries::Filters;
 use crate::event::JobPriority;
 use crate::id::EntryId;
+use crate::service::entries::Filters;
 
 /// Run converters again over archived sources, and tell what changes
 ///

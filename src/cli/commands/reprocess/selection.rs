@@ -2,11 +2,11 @@
 
 use crate::archive::Archive;
 use crate::cli::content::no_entry;
-use crate::cli::entries::{Selected, nothing_selected, refuse_unknown_converters};
 use crate::convert::{Selection, select};
 use crate::host::Config;
 use crate::id::EntryId;
 use crate::query::Filter;
+use crate::service::entries::{Selected, nothing_selected, refuse_unknown_converters};
 use crate::{Error, ErrorKind};
 
 /// Returns the selected entries.

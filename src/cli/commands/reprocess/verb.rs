@@ -8,13 +8,13 @@ use super::plan::tell_plan;
 use super::selection::{named, selection};
 use crate::Error;
 use crate::archive::{Access, Archive};
-use crate::cli::entries::{Selected, refuse_unknown_version};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
 use crate::convert::{Converter, Reprocess, Resend, RuleBook, Selection, Which, plan};
 use crate::event::JobStarted;
 use crate::host::Config;
 use crate::id::{EntryId, JobId};
+use crate::service::entries::{Selected, refuse_unknown_version};
 
 /// How a job is shown, and what its exit code says.
 pub(super) struct Manner {
@@ -28,7 +28,7 @@ pub(super) struct Manner {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let filter = args.filters.to_filter(context)?;
+    let filter = args.filters.to_filter(context.now(), &context.zone())?;
     let selected = Selected::of(args.ids.clone(), filter)?;
     let config = configuration(context)?;
     let options = options(&args, config.as_ref())?;
@@ -38,7 +38,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     } else {
         Access::ReadWrite
     })?;
-    let selected = selected.in_store(&archive, context)?;
+    let selected = selected.in_store(&context.desk(&archive))?;
     let selection = selection(&archive, selected, config.as_ref())?;
     if args.dry_run {
         refuse_unknown(&options, &archive, config.as_ref())?;

@@ -3,30 +3,25 @@
 use std::collections::BTreeMap;
 
 use crate::Result;
-use crate::archive::Archive;
-use crate::cli::render::counted;
-use crate::cli::run::Context;
 use crate::convert::identity_of;
 use crate::id::ConverterId;
 use crate::query::Filter;
-use crate::service::words::in_shell;
+use crate::service::desk::Desk;
+use crate::service::words::{counted, in_shell};
 
 /// Returns the identities of converters as they run now: in the host that owns the store, or as
-/// they are configured; where promotions are gated, the one that is current in `archive`. A
+/// they are configured; where promotions are gated, the one that is current in the store. A
 /// converter that is not ready is left out.
-pub(crate) fn current_identities(
-    archive: &Archive,
-    context: &Context<'_>,
-) -> Result<BTreeMap<String, ConverterId>> {
-    if let Some(host) = context.owner().and_then(|owner| owner.state.host()) {
+pub fn current_identities(desk: &Desk) -> Result<BTreeMap<String, ConverterId>> {
+    if let Some(host) = &desk.host {
         return Ok(host.identities());
     }
-    let config = context.configuration().ok();
+    let config = desk.config();
     let mut identities = BTreeMap::new();
     for converter in config.iter().flat_map(|config| &config.converters) {
         let name = &converter.converter.name;
         let promoted = if converter.promotion.is_gated() {
-            archive.promoted(name)?
+            desk.archive.promoted(name)?
         } else {
             None
         };
@@ -37,13 +32,14 @@ pub(crate) fn current_identities(
     Ok(identities)
 }
 
-/// Returns a filter of the command line with what the store knows: which converters `--outdated`
+/// Returns a filter in words with what the store knows: which converters `outdated`
 /// means.
 ///
 /// Until then such a filter selects nothing.
-pub(crate) fn in_store(filter: Filter, archive: &Archive, context: &Context<'_>) -> Result<Filter> {
+pub fn in_store(filter: Filter, desk: &Desk) -> Result<Filter> {
     if filter.made_by.as_ref().is_some_and(Vec::is_empty) {
-        archive.only_outdated(filter, &current_identities(archive, context)?)
+        let current = current_identities(desk)?;
+        desk.archive.only_outdated(filter, &current)
     } else {
         Ok(filter)
     }
@@ -51,7 +47,7 @@ pub(crate) fn in_store(filter: Filter, archive: &Archive, context: &Context<'_>)
 
 /// Says how many entries an older identity of a converter made, and what to do. `config` is the
 /// configuration, if one is known.
-pub(crate) fn outdated_words(converter: &str, entries: u64, config: Option<&str>) -> String {
+pub fn outdated_words(converter: &str, entries: u64, config: Option<&str>) -> String {
     let were = counted(entries, "entry was", "entries were");
     let (name, config) = (in_shell(converter), config.map_or("FILE".into(), in_shell));
     format!(

@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 
 use super::outdated::in_store;
 use crate::archive::{Archive, Snapshot};
-use crate::cli::run::Context;
 use crate::convert::suggest;
 use crate::host::Config;
 use crate::id::EntryId;
 use crate::index::is_same_name;
 use crate::query::Filter;
+use crate::service::desk::Desk;
 use crate::{Error, ErrorKind, Result};
 
 /// Fewest hex digits of an identity that select a converter.
@@ -20,15 +20,17 @@ const IDENTITY_DIGITS_MIN: usize = 6;
 
 /// Selected entries: named by id, or described by a filter.
 #[derive(Debug)]
-pub(crate) enum Selected {
+pub enum Selected {
+    /// Exactly these.
     Ids(Vec<EntryId>),
+    /// All that match.
     Filter(Box<Filter>),
 }
 
 impl Selected {
     /// Returns the selection. Refuses an empty one, which would mean every entry, and ids mixed
     /// with filters.
-    pub(crate) fn of(ids: Vec<EntryId>, filter: Filter) -> Result<Self> {
+    pub fn of(ids: Vec<EntryId>, filter: Filter) -> Result<Self> {
         match (ids.is_empty(), filter.is_empty()) {
             (false, true) => Ok(Self::Ids(ids)),
             (true, false) => Ok(Self::Filter(Box::new(filter))),
@@ -42,10 +44,10 @@ impl Selected {
     }
 
     /// Returns the selection with what only the store knows of its filter.
-    pub(crate) fn in_store(self, archive: &Archive, context: &Context<'_>) -> Result<Self> {
+    pub fn in_store(self, desk: &Desk) -> Result<Self> {
         match self {
             Self::Filter(filter) => {
-                in_store(*filter, archive, context).map(|filter| Self::Filter(Box::new(filter)))
+                in_store(*filter, desk).map(|filter| Self::Filter(Box::new(filter)))
             }
             Self::Ids(ids) => Ok(Self::Ids(ids)),
         }
@@ -53,17 +55,23 @@ impl Selected {
 }
 
 /// Returns the error of a verb that found no entry to act on.
-pub(crate) fn nothing_selected() -> Error {
+pub fn nothing_selected() -> Error {
     Error::new(ErrorKind::NotFound, "no entry matches").hint(
         "`annals list` with the same filters shows what they select; purged entries are left out",
     )
+}
+
+/// Returns the error for an entry that does not exist.
+pub fn no_entry(id: EntryId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no entry {id}"))
+        .hint("`annals find TEXT` looks for one by serial, part, file name, report id or hash")
 }
 
 /// Refuses a filter by a converter that no entry was archived for and that is not configured.
 ///
 /// # Errors
 /// `NotFound`, with the most similar known name.
-pub(crate) fn refuse_unknown_converters(
+pub fn refuse_unknown_converters(
     filter: &Filter,
     snapshot: &Snapshot,
     config: Option<&Config>,
@@ -98,7 +106,7 @@ fn unknown_converter(name: &str, known: &BTreeSet<String>) -> Error {
 ///
 /// # Errors
 /// `NotFound`, with the most similar known name.
-pub(crate) fn refuse_unknown_version(
+pub fn refuse_unknown_version(
     wanted: &str,
     archive: &Archive,
     config: Option<&Config>,

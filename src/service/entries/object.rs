@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::archive::FoundContent;
 use crate::entry::{Attempt, Entry, Meta, Note, PurgedPart, Retention, Status, Submission};
 use crate::id::{BlobId, EntryId, Sha256};
 use crate::service::time::Zone;
@@ -9,44 +10,77 @@ use crate::time::Timestamp;
 
 /// An entry as one flat JSON object. Unknown members are null.
 #[derive(Debug, Serialize)]
-pub(crate) struct EntryObject<'a> {
+pub struct EntryObject<'a> {
+    /// Its number, unique in the store.
     id: EntryId,
+    /// The converter it was archived for.
     converter: &'a str,
+    /// The version that the converter claimed when it was archived.
     converter_version: Option<&'a str>,
+    /// The name of the source file, without its folder.
     source_name: &'a str,
+    /// The whole path of the source file.
     source_path: &'a str,
+    /// The bytes of the name in hexadecimal digits, where they are no UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     source_name_hex: Option<&'a str>,
+    /// When the source file was last changed.
     source_modified: Option<Timestamp>,
+    /// When it was archived.
     archived_at: Timestamp,
+    /// What became of it: the status of the last attempt that counts.
     status: Status,
+    /// Bytes of the source.
     size: u64,
+    /// Bytes that the source takes in the store.
     stored_size: u64,
+    /// The BLAKE3 hash of the source.
     blake3: BlobId,
+    /// The SHA-256 hash of the source.
     sha256: Sha256,
+    /// The serial number of the unit.
     serial: Option<&'a str>,
+    /// The part number of the unit.
     part: Option<&'a str>,
+    /// The test station.
     station: Option<&'a str>,
+    /// The test process.
     process: Option<&'a str>,
+    /// Further facts, by name.
     meta: &'a Meta,
+    /// The arguments that the converter gets for it, by name.
     arguments: &'a Meta,
+    /// How long it is kept: a number of days, or for ever.
     retention: Retention,
+    /// The idempotency key that it was archived with.
     key: Option<&'a str>,
+    /// The id that a server gave its newest report.
     report_id: Option<&'a str>,
+    /// The attempts to convert it, the oldest first.
     attempts: Vec<Attempt>,
+    /// Whether a hold lies on it.
     held: bool,
+    /// The names of the holds that lie on it.
     holds: &'a [String],
+    /// When its bytes were purged.
     purged_at: Option<Timestamp>,
+    /// The rule by which its bytes were purged.
     purged_by: Option<&'a str>,
+    /// Until when its purge can be undone.
     final_at: Option<Timestamp>,
+    /// Whether only its facts are kept, because its bytes were never stored.
     facts_only: bool,
+    /// Contents that were purged while the rest is kept.
     purged_parts: Vec<PurgedPart>,
+    /// Its labels.
     labels: &'a [String],
+    /// What was added and corrected later, the oldest first.
     notes: Vec<Note>,
 }
 
 impl<'a> EntryObject<'a> {
-    pub(crate) fn new(entry: &'a Entry, zone: &Zone) -> Self {
+    /// Returns the object of an entry, with its times in `zone`.
+    pub fn new(entry: &'a Entry, zone: &Zone) -> Self {
         Self {
             id: entry.id,
             converter: &entry.converter,
@@ -88,6 +122,34 @@ impl<'a> EntryObject<'a> {
     }
 }
 
+/// An entry that was found, and which of its contents have the hash that was looked for.
+#[derive(Debug, Serialize)]
+pub struct FoundEntry<'a> {
+    /// The entry.
+    #[serde(flatten)]
+    entry: EntryObject<'a>,
+    /// Its contents that have the hash, if a hash was looked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    matches: Vec<FoundContent>,
+}
+
+impl<'a> FoundEntry<'a> {
+    /// Returns the object of an entry. `contents` are what was found by hash, of all entries.
+    pub fn new(entry: &'a Entry, contents: &[FoundContent], zone: &Zone) -> Self {
+        let own = contents.iter().filter(|content| content.entry == entry.id);
+        let matches = own.cloned().map(|mut content| {
+            content.at = zone.exact(content.at);
+            content.submitted_at = content.submitted_at.map(|at| zone.exact(at));
+            content.purged_at = content.purged_at.map(|at| zone.exact(at));
+            content
+        });
+        Self {
+            entry: EntryObject::new(entry, zone),
+            matches: matches.collect(),
+        }
+    }
+}
+
 fn parts_in_zone(parts: &[PurgedPart], zone: &Zone) -> Vec<PurgedPart> {
     let mut parts = parts.to_vec();
     for gone in &mut parts {
@@ -97,7 +159,7 @@ fn parts_in_zone(parts: &[PurgedPart], zone: &Zone) -> Vec<PurgedPart> {
 }
 
 /// Returns notes with their times in a zone.
-pub(crate) fn notes_in_zone(notes: &[Note], zone: &Zone) -> Vec<Note> {
+pub fn notes_in_zone(notes: &[Note], zone: &Zone) -> Vec<Note> {
     let mut notes = notes.to_vec();
     for note in &mut notes {
         note.at = zone.exact(note.at);

@@ -1,0 +1,142 @@
+//! The filters that select entries, in the words of people. All doors take the same.
+
+use crate::entry::{CauseId, Status};
+use crate::id::JobId;
+use crate::query::{Filter, Purged, Suspicious};
+use crate::service::time::{Zone, parse_when};
+use crate::time::Timestamp;
+use crate::{Error, ErrorKind, Result};
+
+/// Which entries, by what is known of them. All that are stated must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+#[cfg_attr(feature = "cli", command(next_help_heading = "Filters"))]
+pub struct Filters {
+    /// What is known of them.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub criteria: Criteria,
+    /// When they were archived.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub period: Period,
+}
+
+/// When an entry was archived.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+pub struct Period {
+    /// Archived at or after, such as 2026-03-01, yesterday, 'last week', or 90d
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DATE"))]
+    pub from: Option<String>,
+    /// Archived before; --from 2026-03-01 and this 2026-03-02 are that one day
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DATE"))]
+    pub to: Option<String>,
+}
+
+/// The filters but for the dates, for a verb where `--to` is a place.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+#[cfg_attr(feature = "cli", command(next_help_heading = "Filters"))]
+pub struct Criteria {
+    /// Archived for this converter; may be repeated
+    #[cfg_attr(feature = "cli", arg(short, long, value_name = "NAME"))]
+    pub converter: Vec<String>,
+    /// pending, success, failed, suspended, skipped or rejected; may be repeated
+    #[cfg_attr(feature = "cli", arg(long, value_delimiter = ','))]
+    pub status: Vec<Status>,
+    /// Serial number
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub serial: Option<String>,
+    /// Part number
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub part: Option<String>,
+    /// Test station
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub station: Option<String>,
+    /// Test process
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub process: Option<String>,
+    /// File name, with * ? [a-z]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "GLOB"))]
+    pub file: Option<String>,
+    /// Metadata with exactly this value; may be repeated
+    #[cfg_attr(feature = "cli", arg(long, value_name = "K=V", value_parser = crate::service::words::parse_pair))]
+    pub meta: Vec<(String, String)>,
+    /// With this label; may be repeated
+    #[cfg_attr(feature = "cli", arg(long, value_name = "L"))]
+    pub label: Vec<String>,
+    /// Has an attempt of this reprocess job
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub job: Option<JobId>,
+    /// Part of the file name, serial, part, error, a metadata value, or a note
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub text: Option<String>,
+    /// With this cause of `annals failures` in the last attempt
+    #[cfg_attr(feature = "cli", arg(long, value_name = "CAUSE"))]
+    pub failure: Option<CauseId>,
+    /// With a suspicious last result
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub suspicious: bool,
+    /// Whose last success another identity of the converter made
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub outdated: bool,
+}
+
+impl Filters {
+    /// Returns the filter that these words state. Dates are read in `zone`, as of `now`.
+    /// [`in_store`](super::in_store) completes it.
+    pub fn to_filter(&self, now: Timestamp, zone: &Zone) -> Result<Filter> {
+        self.criteria.to_filter(&self.period, now, zone)
+    }
+}
+
+impl Criteria {
+    /// Returns the filter that these words and `period` state together. It is complete after
+    /// `in_store`.
+    pub fn to_filter(&self, period: &Period, now: Timestamp, zone: &Zone) -> Result<Filter> {
+        let date = |text: &Option<String>| {
+            let text = text.as_deref();
+            text.map(|text| parse_when(text, now, zone)).transpose()
+        };
+        let (from, to) = (date(&period.from)?, date(&period.to)?);
+        if let (Some(from), Some(to)) = (from, to)
+            && from >= to
+        {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!(
+                    "the period from {} to {} is empty",
+                    zone.long(from),
+                    zone.long(to)
+                ),
+            )
+            .hint("the start is included, the end is not"));
+        }
+        Ok(Filter {
+            ids: Vec::new(),
+            converter: self.converter.clone(),
+            converter_version: None,
+            status: self.status.clone(),
+            from,
+            to,
+            serial: self.serial.clone(),
+            part: self.part.clone(),
+            station: self.station.clone(),
+            process: self.process.clone(),
+            file: self.file.clone(),
+            meta: self.meta.clone(),
+            label: self.label.clone(),
+            job: self.job,
+            report_id: None,
+            text: self.text.clone(),
+            failure: self.failure,
+            // `in_store` fills in which converters are meant.
+            made_by: self.outdated.then(Vec::new),
+            suspicious: if self.suspicious {
+                Suspicious::Only
+            } else {
+                Suspicious::Include
+            },
+            purged: Purged::Exclude,
+        })
+    }
+}

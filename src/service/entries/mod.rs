@@ -1,0 +1,25 @@
+//! Which entries are meant, and how they are told: filters, selections, objects, CSV.
+
+mod csv;
+mod filters;
+mod notes;
+mod object;
+mod outdated;
+mod pages;
+mod selection;
+mod shown;
+mod spelling;
+
+pub use csv::{Formulas, csv_line, csv_title};
+pub use filters::{Criteria, Filters, Period};
+pub use notes::{accessed_words, note_words};
+#[cfg(test)]
+pub(crate) use object::tests::sample;
+pub use object::{EntryObject, FoundEntry, notes_in_zone};
+pub use outdated::{current_identities, in_store, outdated_words};
+pub use pages::{each_page, selected_ids};
+pub use selection::{
+    Selected, no_entry, nothing_selected, refuse_unknown_converters, refuse_unknown_version,
+};
+pub use shown::Shown;
+pub use spelling::{FilterKey, Takes};
