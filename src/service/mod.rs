@@ -6,5 +6,6 @@
 
 pub mod desk;
 pub mod entries;
+pub mod objects;
 pub mod time;
 pub mod words;

@@ -1,17 +1,12 @@
 //! `annals failures`: shows what went wrong, by cause.
 
-use serde::Serialize;
-
 use crate::archive::{Access, FailureGroup};
 use crate::cli::render::{Style, count, counted, escape, path_text};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
-use crate::entry::CauseKind;
-use crate::id::EntryId;
 use crate::service::entries::{Filters, in_store, refuse_unknown_converters};
+use crate::service::objects::{FailureObject, command_for};
 use crate::service::time::Zone;
-use crate::service::words::in_shell;
-use crate::time::Timestamp;
 
 /// Show what went wrong, by cause: how often, since when, and an example
 ///
@@ -32,49 +27,6 @@ pub(crate) struct Args {
     limit: Option<usize>,
     #[command(flatten)]
     filters: Filters,
-}
-
-/// One cause, as JSON output shows it.
-#[derive(Serialize)]
-struct FailureObject<'a> {
-    cause: String,
-    kind: &'a str,
-    text: &'a str,
-    converter: &'a str,
-    entries: u64,
-    first: Timestamp,
-    last: Timestamp,
-    example: EntryId,
-    example_error: Option<&'a str>,
-    command: String,
-}
-
-impl<'a> FailureObject<'a> {
-    fn new(group: &'a FailureGroup, config: Option<&str>, zone: &Zone) -> Self {
-        Self {
-            cause: group.cause.id.to_string(),
-            kind: group.cause.kind.name(),
-            text: &group.cause.text,
-            converter: &group.converter,
-            entries: group.entries,
-            first: zone.exact(group.first),
-            last: zone.exact(group.last),
-            example: group.example,
-            example_error: group.example_error.as_deref(),
-            command: command_for(group, config),
-        }
-    }
-}
-
-/// Returns the command that deals with exactly the entries of a cause: it converts them again, or
-/// lists them where a server refused their reports.
-pub(crate) fn command_for(group: &FailureGroup, config: Option<&str>) -> String {
-    let id = group.cause.id;
-    if group.cause.kind == CauseKind::Refused {
-        return format!("annals list --failure {id}");
-    }
-    let config = config.map_or("FILE".into(), in_shell);
-    format!("annals --config {config} reprocess --failure {id}")
 }
 
 /// Returns a cause in two lines: the numbers, and the words, which need the room of a line.

@@ -4,13 +4,14 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use crate::ErrorKind;
-use crate::archive::{Access, Hold, HoldOn, NewHold, Snapshot};
+use crate::archive::{Access, HoldOn, NewHold, Snapshot};
 use crate::cli::content::no_entry;
 use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EntryId;
 use crate::query::Filter;
 use crate::service::entries::{Filters, Selected, nothing_selected, refuse_unknown_converters};
+use crate::service::objects::HoldObject;
 use crate::time::Timestamp;
 use crate::{Error, Result};
 
@@ -109,13 +110,6 @@ struct Reviewed<'a> {
 struct Released<'a> {
     released: &'a str,
     reason: &'a str,
-}
-
-#[derive(Serialize)]
-struct Listed {
-    #[serde(flatten)]
-    hold: Hold,
-    overdue: bool,
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -260,13 +254,7 @@ fn list(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let zone = context.zone();
     if context.json() {
         for hold in holds {
-            let overdue = hold.is_overdue(context.now());
-            let hold = Hold {
-                placed_at: zone.exact(hold.placed_at),
-                review: hold.review.map(|at| zone.exact(at)),
-                ..hold
-            };
-            context.print_json(&Listed { hold, overdue })?;
+            context.print_json(&HoldObject::new(hold, context.now(), &zone))?;
         }
         return Ok(Exit::Done);
     }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::events::bare;
 use crate::archive::{Access, ReviewEdge, ReviewPlan};
 use crate::cli::render::{Cell, Column, Table, count, counted};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::Verdict;
 use crate::id::EventSeq;
+use crate::service::objects::bare;
 
 /// See what happened since the last review, and record that you reviewed it
 ///

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::events::{Envelope, bare};
 use super::personal_values::{Personal, gone, personal_values};
 use super::ran_on::{self, RanOn, ran_on};
 use super::why;
@@ -20,6 +19,7 @@ use crate::entry::{Attempt, Entry, Meta, Part, Submission};
 use crate::event::Body;
 use crate::id::{EntryId, EventSeq};
 use crate::service::entries::{EntryObject, accessed_words};
+use crate::service::objects::{Envelope, WhyObject, bare, why_kept};
 use crate::service::time::Zone;
 use crate::time::Timestamp;
 
@@ -51,14 +51,6 @@ struct Shown<'a> {
     timeline: &'a [Moment],
 }
 
-/// What `--why` answers.
-#[derive(Serialize)]
-struct Asked {
-    id: EntryId,
-    #[serde(flatten)]
-    why: why::WhyObject,
-}
-
 /// One event of an entry's life.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Moment {
@@ -81,13 +73,10 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         .ok_or_else(|| no_entry(args.id))?;
     let zone = context.zone();
     if args.why {
-        let why = why::ask(&archive, &entry, context)?;
+        let why = why_kept(&context.desk(&archive), &entry)?;
         context.meter.clear();
         if context.json() {
-            context.print_json(&Asked {
-                id: entry.id,
-                why: why::object(&why, &zone),
-            })?;
+            context.print_json(&WhyObject::new(entry.id, &why, &zone))?;
         } else {
             let canvas = context.canvas();
             let text = title(&entry, canvas) + &why::page(&why, &zone, canvas);

@@ -1,16 +1,11 @@
 //! `annals stats`: shows how much is archived.
 
-use clap::ValueEnum;
-use serde::Serialize;
-
-use crate::archive::{Access, Archive, Group, MakerGroup, Snapshot, Stats};
-use crate::cli::render::{Canvas, Cell, Column, Table, count, counted, facts, path_text, size};
+use crate::archive::{Access, Group, Stats};
+use crate::cli::render::{Canvas, Cell, Column, Table, count, counted, facts, size};
 use crate::cli::run::{Context, Exit, Failure};
-use crate::cli::store;
-use crate::query::{Filter, Suspicious};
-use crate::service::entries::{current_identities, outdated_words};
+use crate::service::entries::outdated_words;
+use crate::service::objects::{By, Doubts, StatsObject, totals_in};
 use crate::service::time::Zone;
-use crate::time::Timestamp;
 
 /// Show how much there is, by converter, day or status
 #[derive(Debug, clap::Args)]
@@ -25,143 +20,48 @@ pub(crate) struct Args {
     by: Option<By>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum By {
-    Converter,
-    /// Days of your own zone, or of UTC with --utc
-    Day,
-    Status,
-}
-
-impl By {
-    fn groups(self, stats: &Stats) -> &[Group] {
-        match self {
-            Self::Converter => &stats.converters,
-            Self::Day => &stats.days,
-            Self::Status => &stats.statuses,
-        }
-    }
-
-    const fn title(self, zone: &Zone) -> &'static str {
-        match (self, zone) {
-            (Self::Converter, _) => "CONVERTER",
-            (Self::Day, Zone::Utc) => "DAY (UTC)",
-            (Self::Day, Zone::Of(_)) => "DAY",
-            (Self::Status, _) => "STATUS",
-        }
+const fn title(by: By, zone: &Zone) -> &'static str {
+    match (by, zone) {
+        (By::Converter, _) => "CONVERTER",
+        (By::Day, Zone::Utc) => "DAY (UTC)",
+        (By::Day, Zone::Of(_)) => "DAY",
+        (By::Status, _) => "STATUS",
     }
 }
 
-/// Entries whose reports may have to be made again.
-#[derive(Default)]
-struct Doubts {
-    suspicious: u64,
-    outdated: Vec<MakerGroup>,
-    /// The configuration that is named, for the commands.
-    config: Option<String>,
-}
-
-impl Doubts {
-    fn of(archive: &Archive, snapshot: &Snapshot, context: &Context<'_>) -> Result<Self, Failure> {
-        let suspicious = Filter::default().suspicious(Suspicious::Only);
-        let current = current_identities(&context.desk(archive))?;
-        let config = store::config_file(&context.globals, context.caller_env());
-        Ok(Self {
-            config: config.map(|path| path_text(&path)),
-            suspicious: snapshot.count(&suspicious)?,
-            outdated: snapshot.outdated(&Filter::default(), &current)?,
-        })
+/// Returns the doubts as facts, each with a command.
+fn doubt_facts(doubts: &Doubts) -> Vec<(&'static str, String)> {
+    let config = doubts.config.as_deref();
+    let mut known = Vec::new();
+    if doubts.suspicious > 0 {
+        let number = count(doubts.suspicious);
+        known.push(("suspicious", format!("{number}: annals list --suspicious")));
     }
-
-    fn facts(&self) -> Vec<(&'static str, String)> {
-        let config = self.config.as_deref();
-        let mut known = Vec::new();
-        if self.suspicious > 0 {
-            let number = count(self.suspicious);
-            known.push(("suspicious", format!("{number}: annals list --suspicious")));
+    let mut groups = doubts.outdated.iter().peekable();
+    while let Some(group) = groups.next() {
+        let mut entries = group.entries;
+        let name = &group.maker.converter;
+        while let Some(other) = groups.next_if(|other| other.maker.converter == *name) {
+            entries += other.entries;
         }
-        let mut groups = self.outdated.iter().peekable();
-        while let Some(group) = groups.next() {
-            let mut entries = group.entries;
-            let name = &group.maker.converter;
-            while let Some(other) = groups.next_if(|other| other.maker.converter == *name) {
-                entries += other.entries;
-            }
-            known.push(("outdated", outdated_words(name, entries, config)));
-        }
-        known
+        known.push(("outdated", outdated_words(name, entries, config)));
     }
-}
-
-/// The totals, and at most one breakdown, because the one by day may have thousands of rows.
-#[derive(Serialize)]
-struct StatsObject<'a> {
-    entries: u64,
-    purged: u64,
-    pending: u64,
-    facts_only: u64,
-    sources_bytes: u64,
-    unique_bytes: u64,
-    stored_bytes: u64,
-    log_bytes: u64,
-    index_bytes: u64,
-    reclaimable_bytes: u64,
-    quickly_packed_bytes: u64,
-    ratio: f64,
-    oldest: Option<Timestamp>,
-    newest: Option<Timestamp>,
-    suspicious: u64,
-    outdated: &'a [MakerGroup],
-    converters: &'a [Group],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<By>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    groups: Option<&'a [Group]>,
-}
-
-impl<'a> StatsObject<'a> {
-    fn new(stats: &'a Stats, doubts: &'a Doubts, by: Option<By>, zone: &Zone) -> Self {
-        Self {
-            entries: stats.entries,
-            purged: stats.purged,
-            pending: stats.pending,
-            facts_only: stats.facts_only,
-            sources_bytes: stats.sources_bytes,
-            unique_bytes: stats.unique_bytes,
-            stored_bytes: stats.stored_bytes,
-            log_bytes: stats.log_bytes,
-            index_bytes: stats.index_bytes,
-            reclaimable_bytes: stats.reclaimable_bytes,
-            quickly_packed_bytes: stats.quickly_packed_bytes,
-            ratio: stats.ratio,
-            oldest: stats.oldest.map(|time| zone.exact(time)),
-            newest: stats.newest.map(|time| zone.exact(time)),
-            suspicious: doubts.suspicious,
-            outdated: &doubts.outdated,
-            converters: &stats.converters,
-            by,
-            groups: by.map(|by| by.groups(stats)),
-        }
-    }
+    known
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadOnly)?;
     let snapshot = archive.snapshot()?;
-    let mut stats = snapshot.stats()?;
     let zone = context.zone();
-    if let (Some(By::Day), Zone::Of(_)) = (args.by, &zone) {
-        stats.days = snapshot.days(|time| zone.day_number(time))?;
-    }
-    let doubts = Doubts::of(&archive, &snapshot, context)?;
+    let stats = totals_in(&snapshot, args.by, &zone)?;
+    let doubts = Doubts::of(&context.desk(&archive), &snapshot)?;
     if context.json() {
         context.print_json(&StatsObject::new(&stats, &doubts, args.by, &zone))?;
     } else {
         let canvas = context.canvas();
         let text = match args.by {
             None => totals(&stats, &doubts, &zone, canvas),
-            Some(by) => breakdown(by.groups(&stats), by.title(&zone), canvas),
+            Some(by) => breakdown(by.groups(&stats), title(by, &zone), canvas),
         };
         context.print(text)?;
     }
@@ -202,11 +102,11 @@ fn totals(stats: &Stats, doubts: &Doubts, zone: &Zone, canvas: Canvas) -> String
         known.push(("oldest", zone.long(oldest)));
         known.push(("newest", zone.long(newest)));
     }
-    known.extend(doubts.facts());
+    known.extend(doubt_facts(doubts));
     let mut out = facts(known, canvas);
     if !stats.converters.is_empty() {
         out.push('\n');
-        out += &breakdown(&stats.converters, By::Converter.title(zone), canvas);
+        out += &breakdown(&stats.converters, title(By::Converter, zone), canvas);
     }
     out
 }
@@ -241,6 +141,7 @@ fn breakdown(groups: &[Group], title: &'static str, canvas: Canvas) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::MakerGroup;
     use crate::id::ConverterId;
     use crate::query::Maker;
 
@@ -345,7 +246,7 @@ mod tests {
             config: None,
         };
         assert_eq!(
-            doubts.facts(),
+            doubt_facts(&doubts),
             [
                 ("suspicious", "3: annals list --suspicious".to_owned()),
                 ("outdated", outdated_words("ICT CSV", 4_211, None)),

@@ -1,55 +1,12 @@
 //! Renders why entries were not converted: each cause once, with its number of entries.
 
-use std::collections::HashMap;
-
 use super::table::{Canvas, Cell, Column, Table};
-use crate::entry::{Cause, CauseKind};
 use crate::id::EntryId;
+use crate::service::objects::Kinds;
 use crate::service::words::count;
 
 /// Most reasons that are listed.
 const LISTED_MAX: usize = 8;
-
-/// Reasons by cause: those that differ only in numbers, paths and names are of one kind.
-#[derive(Default)]
-pub(crate) struct Kinds(HashMap<String, Kind>);
-
-/// Reasons of one kind.
-pub(crate) struct Kind {
-    pub(crate) entries: u64,
-    /// The first entry with such a reason.
-    pub(crate) example: EntryId,
-    /// The reason itself while all are alike, else the cause.
-    pub(crate) text: String,
-}
-
-impl Kinds {
-    pub(crate) fn add(&mut self, entry: EntryId, reason: &str) {
-        let cause = Cause::of("", CauseKind::Failed, reason, &[]).text;
-        match self.0.get_mut(&cause) {
-            Some(kind) => {
-                kind.entries += 1;
-                if kind.text != reason {
-                    kind.text = cause;
-                }
-            }
-            None => {
-                let kind = Kind {
-                    entries: 1,
-                    example: entry,
-                    text: reason.to_owned(),
-                };
-                self.0.insert(cause, kind);
-            }
-        }
-    }
-
-    pub(crate) fn most_frequent_first(self) -> Vec<Kind> {
-        let mut kinds: Vec<Kind> = self.0.into_values().collect();
-        kinds.sort_by_key(|kind| (std::cmp::Reverse(kind.entries), kind.example));
-        kinds
-    }
-}
 
 /// Renders reasons as a table by cause, the most common first, after an empty line.
 ///

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::summary::{failed_before, in_words};
 use crate::archive::{Access, Archive, FailureGroup};
-use crate::cli::commands::failures::command_for;
 use crate::cli::render::{
     Cell, Column, Style, Table, count, counted, escape, facts, path_text, size,
 };
@@ -14,6 +13,7 @@ use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store::Status as OwnerStatus;
 use crate::host::{HostStatus, OutdatedEntries, PromotionStatus, RetentionStatus, Space};
 use crate::service::entries::outdated_words;
+use crate::service::objects::command_for;
 use crate::service::time::Zone;
 use crate::{Error, ErrorKind};
 

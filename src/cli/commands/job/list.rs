@@ -1,10 +1,11 @@
 //! `annals job list`: lists the jobs, the newest first.
 
-use super::object::ShownJob;
+use super::state::state_cell;
 use crate::archive::Archive;
 use crate::cli::render::{Cell, Column, Table, count};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::JobFinished;
+use crate::service::objects::ShownJob;
 
 pub(super) fn list(archive: &Archive, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let zone = context.zone();
@@ -39,7 +40,7 @@ pub(super) fn list(archive: &Archive, context: &mut Context<'_>) -> Result<Exit,
         vec![
             Cell::new(job.id.to_string()),
             Cell::new(zone.short(shown.at)),
-            shown.state_cell(),
+            state_cell(&shown.job),
             Cell::new(&job.started.converter_version),
             Cell::new(count(job.started.total)),
             number(|job| job.successful),

@@ -1,11 +1,10 @@
 //! `annals job`: shows reprocess jobs, and pauses, resumes and cancels them.
 
 mod changes;
-mod failures;
 mod list;
-mod object;
 mod retry;
 mod show;
+mod state;
 mod verb;
 mod watch;
 

@@ -1,23 +1,12 @@
 //! `annals job show`: shows one job, with every failure and its reason.
 
-use serde::Serialize;
-
-use super::failures::Failures;
-use super::object::{JobObject, ShownJob};
+use super::state::state_cell;
 use crate::archive::{Archive, JobState};
 use crate::cli::render::{Style, count, counted, duration, facts, reasons};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::JobPriority;
 use crate::id::JobId;
-
-/// One job and its failures, as JSON output shows them.
-#[derive(Serialize)]
-struct JobWithFailures<'a> {
-    #[serde(flatten)]
-    job: JobObject<'a>,
-    #[serde(flatten)]
-    failures: &'a Failures,
-}
+use crate::service::objects::{Failures, JobWithFailures, ShownJob};
 
 pub(super) fn show(
     archive: &Archive,
@@ -37,7 +26,7 @@ pub(super) fn show(
     }
     let canvas = context.canvas();
     let title = Style::Bold.paint("Job", canvas.colour).into_owned();
-    let state = shown.state_cell().painted(canvas.colour).into_owned();
+    let state = state_cell(&shown.job).painted(canvas.colour).into_owned();
     let job = &shown.job;
     let mut known = vec![
         ("kind", job.started.kind.clone()),

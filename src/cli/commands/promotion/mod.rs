@@ -1,7 +1,6 @@
 //! `annals promotion`: shows which identities of converters are current, and changes that.
 
 mod change;
-mod object;
 mod show;
 mod verb;
 mod waive;

@@ -1,32 +1,13 @@
 //! `annals promotion list` and `show`.
 
-use serde::Serialize;
-
-use super::object::{PromotionObject, WaiverObject};
 use crate::archive::{Archive, Promotion, Waiver};
 use crate::cli::render::{Cell, Column, Table, escape};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::ConverterRegistered;
 use crate::id::ConverterId;
+use crate::service::objects::{ConverterObject, PromotionObject};
 use crate::service::time::Zone;
 use crate::{Error, ErrorKind};
-
-#[derive(Serialize)]
-struct ConverterObject<'a> {
-    converter: &'a str,
-    current: Option<ConverterId>,
-    promotions: Vec<PromotionObject<'a>>,
-    waivers: Vec<WaiverObject<'a>>,
-    identities: Vec<Identity<'a>>,
-}
-
-/// An identity that is recorded, and so can be promoted.
-#[derive(Serialize)]
-struct Identity<'a> {
-    converter_id: ConverterId,
-    version: Option<&'a str>,
-    environment: &'a str,
-}
 
 pub(super) fn list(archive: &Archive, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let zone = context.zone();
@@ -81,19 +62,14 @@ pub(super) fn show(
     }
     let current = archive.promoted(name)?;
     if context.json() {
-        context.print_json(&ConverterObject {
-            converter: name,
+        context.print_json(&ConverterObject::new(
+            name,
             current,
-            promotions: promotions
-                .iter()
-                .map(|one| PromotionObject::of(one, &zone))
-                .collect(),
-            waivers: waivers
-                .iter()
-                .map(|one| WaiverObject::of(one, &zone))
-                .collect(),
-            identities: recorded.iter().map(Identity::of).collect(),
-        })?;
+            &promotions,
+            &waivers,
+            &recorded,
+            &zone,
+        ))?;
         return Ok(Exit::Done);
     }
     let mut page = promotions_page(&promotions, &zone, context);
@@ -113,16 +89,6 @@ pub(super) fn show(
 pub(super) fn nothing_known(name: &str) -> Error {
     let told = format!("nothing is recorded of a converter '{name}'");
     Error::new(ErrorKind::NotFound, told).hint("`annals stats --by converter` lists the converters")
-}
-
-impl<'a> Identity<'a> {
-    fn of(recorded: &'a ConverterRegistered) -> Self {
-        Self {
-            converter_id: recorded.converter_id,
-            version: recorded.version.as_deref(),
-            environment: &recorded.environment,
-        }
-    }
 }
 
 fn promotions_page(promotions: &[Promotion], zone: &Zone, context: &Context<'_>) -> String {

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use super::reasons::Kinds;
+use crate::Error;
 use crate::archive::Archive;
-use crate::cli::render::reasons;
-use crate::cli::run::Failure;
 use crate::entry::Outcome;
 use crate::event::JobFinished;
 use crate::id::{AttemptNo, EntryId, JobId};
@@ -15,41 +15,43 @@ use crate::service::entries::each_page;
 const ERRORS_MAX: usize = 1000;
 
 /// The entries of a job that did not succeed, and why.
-#[derive(Default, Serialize)]
-pub(super) struct Failures {
-    pub(super) errors: Vec<EntryFailure>,
+#[derive(Debug, Default, Serialize)]
+pub struct Failures {
+    /// The entries, by number, as far as they are listed.
+    pub errors: Vec<EntryFailure>,
     /// All failures by cause, the most frequent first.
-    pub(super) causes: Vec<CauseOfFailures>,
+    pub causes: Vec<CauseOfFailures>,
     /// Number of failures beyond the listed ones.
-    pub(super) more_errors: u64,
+    pub more_errors: u64,
 }
 
 /// Failures that have one cause.
-#[derive(Serialize)]
-pub(super) struct CauseOfFailures {
-    pub(super) entries: u64,
+#[derive(Debug, Serialize)]
+pub struct CauseOfFailures {
+    /// How many.
+    pub entries: u64,
     /// One of the entries.
-    pub(super) example: EntryId,
+    pub example: EntryId,
     /// The error, with `*` for each part that differs from entry to entry.
-    pub(super) text: String,
+    pub text: String,
 }
 
-#[derive(Serialize)]
-pub(super) struct EntryFailure {
-    pub(super) id: EntryId,
+/// An entry that did not succeed.
+#[derive(Debug, Serialize)]
+pub struct EntryFailure {
+    /// The entry.
+    pub id: EntryId,
     /// The attempt that failed; `None` when the entry was not tried.
     attempt: Option<AttemptNo>,
-    pub(super) error: String,
+    /// Why.
+    pub error: String,
 }
 
 impl Failures {
-    pub(super) fn of(
-        archive: &Archive,
-        id: JobId,
-        finished: Option<&JobFinished>,
-    ) -> Result<Self, Failure> {
+    /// Collects them from the entries, and from what the end of the job records.
+    pub fn of(archive: &Archive, id: JobId, finished: Option<&JobFinished>) -> Result<Self, Error> {
         let mut failures = Self::default();
-        let mut causes = reasons::Kinds::default();
+        let mut causes = Kinds::default();
         for error in finished.iter().flat_map(|finished| &finished.errors) {
             for entry in error.entries.iter() {
                 failures.add(entry, None, &error.error);
@@ -66,7 +68,7 @@ impl Failures {
             limit: None,
             ..Query::default()
         };
-        each_page::<Failure>(&archive.snapshot()?, query, |entries| {
+        each_page::<Error>(&archive.snapshot()?, query, |entries| {
             for entry in entries {
                 for attempt in &entry.attempts {
                     if attempt.job == Some(id) && attempt.status != Outcome::Success {

@@ -1,30 +1,43 @@
-//! A job as lists and JSON output show it.
+//! Jobs as objects.
 
 use serde::Serialize;
 
+use super::event::Envelope;
+use super::job_failures::Failures;
 use crate::archive::{Archive, Job, JobState};
-use crate::cli::commands::events::Envelope;
-use crate::cli::render::{Cell, Style};
 use crate::event::{JobFinished, JobStarted};
 use crate::id::{EventSeq, JobId};
 use crate::service::time::Zone;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind};
 
-#[derive(Serialize)]
-pub(super) struct JobObject<'a> {
+/// A job as one object.
+#[derive(Debug, Serialize)]
+pub struct JobObject<'a> {
+    /// Its number: that of the event that began it.
     job: JobId,
+    /// Whether it runs, and how it ended.
     state: JobState,
+    /// When it began.
     started_at: Timestamp,
+    /// What it was started with.
     #[serde(flatten)]
     started: &'a JobStarted,
+    /// How many entries it tried.
     processed: Option<u64>,
+    /// How many were converted.
     successful: Option<u64>,
+    /// How many failed.
     failed: Option<u64>,
+    /// How many it could not try.
     skipped: Option<u64>,
+    /// How many reports are as before.
     unchanged: Option<u64>,
+    /// How many reports differ from before.
     changed: Option<u64>,
+    /// How many failed before and are converted now.
     fixed: Option<u64>,
+    /// How many were converted before and fail now.
     broken: Option<u64>,
     /// How many entries a running job has finished.
     done: Option<u64>,
@@ -32,19 +45,35 @@ pub(super) struct JobObject<'a> {
     left_s: Option<u64>,
 }
 
+/// A job and its failures.
+#[derive(Debug, Serialize)]
+pub struct JobWithFailures<'a> {
+    /// The job.
+    #[serde(flatten)]
+    pub job: JobObject<'a>,
+    /// What did not succeed.
+    #[serde(flatten)]
+    pub failures: &'a Failures,
+}
+
 /// A job, with the time when it began.
-pub(super) struct ShownJob {
-    pub(super) job: Job,
-    pub(super) at: Timestamp,
+#[derive(Debug)]
+pub struct ShownJob {
+    /// The job.
+    pub job: Job,
+    /// When it began.
+    pub at: Timestamp,
 }
 
 impl ShownJob {
-    pub(super) fn of(job: Job, archive: &Archive, zone: &Zone) -> Result<Self, Error> {
+    /// Looks up when a job began.
+    pub fn of(job: Job, archive: &Archive, zone: &Zone) -> Result<Self, Error> {
         let at = begun_at(archive, job.id, zone)?;
         Ok(Self { job, at })
     }
 
-    pub(super) fn object(&self) -> JobObject<'_> {
+    /// Returns the object of the job.
+    pub fn object(&self) -> JobObject<'_> {
         let Job {
             id,
             started,
@@ -71,22 +100,6 @@ impl ShownJob {
                 .and_then(|progress| progress.time_left())
                 .map(|left| left.as_secs()),
         }
-    }
-
-    /// Returns the state in a word; of a running job also how much is done.
-    pub(super) fn state_cell(&self) -> Cell {
-        let (word, style) = match self.job.state() {
-            JobState::Running => ("running", Style::Good),
-            JobState::Finished => ("finished", Style::Good),
-            JobState::Paused => ("paused", Style::Warn),
-            JobState::Interrupted => ("interrupted", Style::Warn),
-            JobState::Cancelled => ("cancelled", Style::Warn),
-        };
-        let percent = self.job.progress.map(|progress| {
-            let part = progress.done.saturating_mul(100) / progress.total.max(1);
-            format!("{word} {part}%")
-        });
-        Cell::new(percent.unwrap_or_else(|| word.to_owned())).style(style)
     }
 }
 

@@ -1,0 +1,95 @@
+//! Events as lines of the log: their type, and their personal values put in.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::archive::{Archive, Leaf};
+use crate::{Error, ErrorKind};
+
+/// Returns the line of an event with its personal values, and with what became of the others.
+/// `None` for an event without any.
+pub fn revealed(archive: &Archive, leaf: &Leaf) -> Option<String> {
+    let revealed = archive.reveal(leaf).ok()?;
+    if revealed.values.is_empty() && revealed.account.is_none() {
+        return None;
+    }
+    let mut line: Map<String, Value> = serde_json::from_str(&leaf.line).ok()?;
+    line.insert("data".to_owned(), revealed.data()?);
+    if let Some(account) = &revealed.account {
+        line.insert("account".to_owned(), serde_json::to_value(account).ok()?);
+    }
+    if !revealed.values.is_empty() {
+        let values = serde_json::to_value(&revealed.values).ok()?;
+        line.insert("personal".to_owned(), values);
+    }
+    serde_json::to_string(&line).ok()
+}
+
+/// The members of an event that do not depend on its type.
+#[derive(Deserialize)]
+pub struct Envelope<'a> {
+    /// The type in full, such as `annals.archived.v1`.
+    #[serde(borrow, rename = "type")]
+    pub kind: Cow<'a, str>,
+    /// When it was recorded.
+    pub time: crate::time::Timestamp,
+    /// Who caused it.
+    #[serde(borrow, default)]
+    pub authid: Option<Cow<'a, str>>,
+    /// What belongs to its type.
+    #[serde(borrow)]
+    pub data: &'a serde_json::value::RawValue,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads the envelope of an event.
+    pub fn of(leaf: &'a Leaf) -> Result<Self, Error> {
+        serde_json::from_str(&leaf.line).map_err(|error| {
+            Error::new(
+                ErrorKind::Damaged,
+                format!("event {} is not a valid leaf", leaf.seq),
+            )
+            .caused_by(error)
+        })
+    }
+}
+
+/// Returns true when the event is of type `kind`: in full, such as `annals.archived.v1`, or short,
+/// such as `archived`.
+pub fn is_of_type(leaf: &Leaf, kind: &str) -> bool {
+    Envelope::of(leaf).is_ok_and(|envelope| envelope.kind == kind || bare(&envelope.kind) == kind)
+}
+
+/// Returns a type without `annals.` and its version, such as `.v1`.
+pub fn bare(kind: &str) -> &str {
+    let kind = kind.strip_prefix("annals.").unwrap_or(kind);
+    match kind.rsplit_once(".v") {
+        Some((name, version)) if version.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => kind,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::EventSeq;
+
+    #[test]
+    fn a_type_may_be_named_without_its_frame() {
+        let leaf = Leaf {
+            seq: EventSeq(3),
+            line: r#"{"specversion":"1.0","type":"annals.hold.placed.v1","time":"2026-03-01T08:30:00+01:00","data":{}}"#.into(),
+            raw: None,
+        };
+        for kind in ["annals.hold.placed.v1", "hold.placed"] {
+            assert!(is_of_type(&leaf, kind), "{kind}");
+        }
+        for kind in ["hold", "placed", "annals.hold.placed", ""] {
+            assert!(!is_of_type(&leaf, kind), "{kind}");
+        }
+        assert_eq!(bare("annals.archived.v12"), "archived");
+        assert_eq!(bare("org.example.thing"), "org.example.thing");
+    }
+}

@@ -1,0 +1,140 @@
+//! How much is archived, as one object.
+
+use serde::Serialize;
+
+use crate::Result;
+use crate::archive::{Group, MakerGroup, Snapshot, Stats};
+use crate::query::{Filter, Suspicious};
+use crate::service::desk::Desk;
+use crate::service::entries::current_identities;
+use crate::service::time::Zone;
+use crate::time::Timestamp;
+
+/// What totals are broken down by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// The converter that entries were archived for
+    Converter,
+    /// Days of your own zone, or of UTC with --utc
+    Day,
+    /// What became of them
+    Status,
+}
+
+impl By {
+    /// Returns the groups of totals.
+    pub fn groups(self, stats: &Stats) -> &[Group] {
+        match self {
+            Self::Converter => &stats.converters,
+            Self::Day => &stats.days,
+            Self::Status => &stats.statuses,
+        }
+    }
+}
+
+/// Entries whose reports may have to be made again.
+#[derive(Debug, Default)]
+pub struct Doubts {
+    /// With a suspicious last result.
+    pub suspicious: u64,
+    /// Whose last success another identity of the converter made, by that identity.
+    pub outdated: Vec<MakerGroup>,
+    /// The configuration that is named, for the commands.
+    pub config: Option<String>,
+}
+
+impl Doubts {
+    /// Counts them.
+    pub fn of(desk: &Desk, snapshot: &Snapshot) -> Result<Self> {
+        let suspicious = Filter::default().suspicious(Suspicious::Only);
+        let current = current_identities(desk)?;
+        Ok(Self {
+            config: desk.config_text(),
+            suspicious: snapshot.count(&suspicious)?,
+            outdated: snapshot.outdated(&Filter::default(), &current)?,
+        })
+    }
+}
+
+/// Returns the totals, with days of `zone` when they are to be broken down by day.
+pub fn totals_in(snapshot: &Snapshot, by: Option<By>, zone: &Zone) -> Result<Stats> {
+    let mut stats = snapshot.stats()?;
+    if let (Some(By::Day), Zone::Of(_)) = (by, zone) {
+        stats.days = snapshot.days(|time| zone.day_number(time))?;
+    }
+    Ok(stats)
+}
+
+/// The totals, and at most one breakdown, because the one by day may have thousands of rows.
+#[derive(Debug, Serialize)]
+pub struct StatsObject<'a> {
+    /// Entries that are not purged.
+    entries: u64,
+    /// Entries whose bytes were purged.
+    purged: u64,
+    /// Purged entries whose purge can still be undone.
+    pending: u64,
+    /// Entries of which only facts are kept.
+    facts_only: u64,
+    /// Bytes of all sources.
+    sources_bytes: u64,
+    /// Bytes of all sources, each content once.
+    unique_bytes: u64,
+    /// Bytes that contents take in the store.
+    stored_bytes: u64,
+    /// Bytes of the log.
+    log_bytes: u64,
+    /// Bytes of the index.
+    index_bytes: u64,
+    /// Bytes that nothing needs and that can be freed.
+    reclaimable_bytes: u64,
+    /// Bytes that get smaller when the host is idle.
+    quickly_packed_bytes: u64,
+    /// Bytes of sources for each stored byte.
+    ratio: f64,
+    /// When the oldest entry was archived.
+    oldest: Option<Timestamp>,
+    /// When the newest entry was archived.
+    newest: Option<Timestamp>,
+    /// Entries with a suspicious last result.
+    suspicious: u64,
+    /// Entries that another identity of their converter made, by that identity.
+    outdated: &'a [MakerGroup],
+    /// The totals of each converter.
+    converters: &'a [Group],
+    /// What the groups are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<By>,
+    /// The totals of each group, if a breakdown was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<&'a [Group]>,
+}
+
+impl<'a> StatsObject<'a> {
+    /// Returns the object of totals, with times in `zone`.
+    pub fn new(stats: &'a Stats, doubts: &'a Doubts, by: Option<By>, zone: &Zone) -> Self {
+        Self {
+            entries: stats.entries,
+            purged: stats.purged,
+            pending: stats.pending,
+            facts_only: stats.facts_only,
+            sources_bytes: stats.sources_bytes,
+            unique_bytes: stats.unique_bytes,
+            stored_bytes: stats.stored_bytes,
+            log_bytes: stats.log_bytes,
+            index_bytes: stats.index_bytes,
+            reclaimable_bytes: stats.reclaimable_bytes,
+            quickly_packed_bytes: stats.quickly_packed_bytes,
+            ratio: stats.ratio,
+            oldest: stats.oldest.map(|time| zone.exact(time)),
+            newest: stats.newest.map(|time| zone.exact(time)),
+            suspicious: doubts.suspicious,
+            outdated: &doubts.outdated,
+            converters: &stats.converters,
+            by,
+            groups: by.map(|by| by.groups(stats)),
+        }
+    }
+}
