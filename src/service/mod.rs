@@ -4,6 +4,7 @@
 //! What they say and print must mean the same at each, so it is said here once. Nothing here knows
 //! of a terminal, a stream, or a parser of arguments.
 
+pub mod content;
 pub mod desk;
 pub mod entries;
 pub mod objects;

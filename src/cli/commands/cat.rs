@@ -1,15 +1,10 @@
 //! `annals cat`: writes the bytes of a source or a report to stdout.
 
-use std::str::FromStr;
-
-use crate::cli::content::{
-    copy, no_entry, note_access, open_source, open_to_hand_out, refuse_purged,
-    refuse_purged_reports,
-};
+use crate::cli::content::{note_access, open_to_hand_out};
 use crate::cli::run::{Context, Exit, Failure};
-use crate::entry::{Attempt, Entry, Outcome, Report};
-use crate::id::{AttemptNo, EntryId};
-use crate::{Error, ErrorKind};
+use crate::id::EntryId;
+use crate::service::content::{WhichReport, copy, open_report, open_source};
+use crate::service::entries::no_entry;
 
 /// Write the bytes of a source or a report to stdout
 ///
@@ -31,28 +26,7 @@ pub(crate) struct Args {
         require_equals = true,
         default_missing_value = "newest"
     )]
-    report: Option<Which>,
-}
-
-/// The attempt whose report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
-    Newest,
-    Attempt(u32),
-}
-
-impl FromStr for Which {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "newest" => Ok(Self::Newest),
-            number => match number.parse() {
-                Ok(number) if number > 0 => Ok(Self::Attempt(number)),
-                _ => Err("expected the number of an attempt, such as 1"),
-            },
-        }
-    }
+    report: Option<WhichReport>,
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -63,74 +37,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         .ok_or_else(|| no_entry(args.id))?;
     let content = match args.report {
         None => open_source(&archive, &entry, &context.zone())?,
-        Some(which) => {
-            refuse_purged(&entry, &context.zone())?;
-            let (attempt, report) = report_of(&entry, which)?;
-            refuse_purged_reports(&entry, attempt, &context.zone())?;
-            archive.read(&report.blake3)?
-        }
+        Some(which) => open_report(&archive, &entry, which, &context.zone())?.content,
     };
     note_access(&archive, "cat", None, || Ok(vec![args.id]), context)?;
     copy(content, |chunk| context.print(chunk))?;
     Ok(Exit::Done)
-}
-
-/// Returns the last report of the chosen attempt.
-fn report_of(entry: &Entry, which: Which) -> Result<(AttemptNo, &Report), Error> {
-    let attempt = match which {
-        Which::Newest => {
-            let with_report = || {
-                let newest = entry.attempts.iter().rev();
-                newest.filter(|attempt| !attempt.reports.is_empty())
-            };
-            // The report of a suspicious attempt that counts as failed took no other one's place.
-            let mut good = with_report().filter(|attempt| attempt.status == Outcome::Success);
-            good.next().or_else(|| with_report().next())
-        }
-        Which::Attempt(number) => entry
-            .attempts
-            .iter()
-            .find(|attempt| attempt.attempt.0 == number),
-    };
-    let missing = || {
-        let message = match which {
-            Which::Newest => format!("entry {} has no report", entry.id),
-            Which::Attempt(number) => {
-                format!("entry {} has no report of attempt {number}", entry.id)
-            }
-        };
-        Error::new(ErrorKind::NotFound, message)
-            .hint(format!("see its attempts with `annals show {}`", entry.id))
-    };
-    attempt
-        .and_then(|made: &Attempt| Some((made.attempt, made.reports.last()?)))
-        .ok_or_else(missing)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::id::AttemptNo;
-    use crate::service::entries::sample;
-
-    #[test]
-    fn the_newest_report_is_not_hidden_by_a_later_failure() {
-        let mut entry = sample();
-        let first = entry.attempts[0].reports[0].clone();
-        entry.attempts.push(Attempt {
-            attempt: AttemptNo(2),
-            status: Outcome::Failed,
-            reports: Vec::new(),
-            ..entry.attempts[0].clone()
-        });
-        assert_eq!(report_of(&entry, Which::Newest).expect("first").1, &first);
-        assert_eq!(
-            report_of(&entry, Which::Attempt(1)).expect("first").1,
-            &first
-        );
-        for number in [2, 3] {
-            let error = report_of(&entry, Which::Attempt(number)).expect_err("none");
-            assert_eq!(error.kind(), ErrorKind::NotFound);
-        }
-    }
 }

@@ -7,7 +7,6 @@ use serde::Serialize;
 use crate::archive::{Access, Archive};
 use crate::cli::arguments::Comparing;
 use crate::cli::commands::reprocess::{configuration, configured_rules};
-use crate::cli::content::{no_entry, refuse_purged, refuse_purged_reports};
 use crate::cli::render::{counted, differences, escape};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::{
@@ -16,6 +15,8 @@ use crate::convert::{
 };
 use crate::entry::{Attempt, Entry, Outcome};
 use crate::id::{AttemptNo, EntryId};
+use crate::service::content::{refuse_purged, refuse_purged_reports};
+use crate::service::entries::no_entry;
 use crate::{Error, ErrorKind};
 
 /// Most bytes of a report that is compared.

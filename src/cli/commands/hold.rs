@@ -5,11 +5,11 @@ use serde::Serialize;
 
 use crate::ErrorKind;
 use crate::archive::{Access, HoldOn, NewHold, Snapshot};
-use crate::cli::content::no_entry;
 use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EntryId;
 use crate::query::Filter;
+use crate::service::entries::no_entry;
 use crate::service::entries::{Filters, Selected, nothing_selected, refuse_unknown_converters};
 use crate::service::objects::HoldObject;
 use crate::time::Timestamp;

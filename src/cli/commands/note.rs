@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use crate::archive::{Annotation, Snapshot};
-use crate::cli::content::no_entry;
 use crate::cli::render::escape;
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::{Note, Unit};
 use crate::id::{EntryId, EventSeq};
+use crate::service::entries::no_entry;
 use crate::service::entries::{note_words, notes_in_zone};
 use crate::service::words::{parse_pair, to_meta};
 

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::archive::NewAttempt;
-use crate::cli::content::no_entry;
 use crate::cli::render::{counted, escape};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::answer_for_report;
 use crate::entry::Outcome;
 use crate::event::BlobRef;
 use crate::id::{AttemptNo, BlobId, EntryId, Sha256};
+use crate::service::entries::no_entry;
 use crate::{Error, ErrorKind};
 
 /// Most bytes of a report, which is held in memory while it is recorded.

@@ -13,10 +13,7 @@ use sha2::Digest;
 
 use super::prove::write_new;
 use crate::archive::{Access, Archive, RestoredFile, Snapshot};
-use crate::cli::content::{
-    Replaces, Unpacked, copy, distinct, no_entry, note_access, numbered, open_source,
-    open_to_hand_out, original, safe_name,
-};
+use crate::cli::content::{Replaces, Unpacked, note_access, open_to_hand_out};
 use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure, Tally};
 use crate::entry::Entry;
@@ -24,6 +21,8 @@ use crate::export::certificate::RestoredAs;
 use crate::id::{BlobId, EntryId, Sha256};
 use crate::index::fold;
 use crate::query::{Filter, Query};
+use crate::service::content::{copy, distinct, numbered, open_source, original, safe_name};
+use crate::service::entries::no_entry;
 use crate::service::entries::{
     Criteria, Period, Selected, each_page, nothing_selected, refuse_unknown_converters,
 };

@@ -7,13 +7,13 @@ use crate::Error;
 use serde::Serialize;
 
 use crate::archive::{Access, KeptBy, RetentionExplained};
-use crate::cli::content::no_entry;
 use crate::cli::render::{Cell, Column, Table, facts};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Entry;
 use crate::id::EntryId;
 use crate::query::Filter;
 use crate::retention::{Due, PartDue, Policy};
+use crate::service::entries::no_entry;
 use crate::service::time::Zone;
 
 /// Say which class of the policy has an entry, when each part is due, and what keeps it

@@ -4,12 +4,13 @@ use serde::Serialize;
 
 use super::configured::configured;
 use super::result::{Converted, cancelled, exit, in_words, print_reports, remark};
-use crate::cli::content::{no_entry, note_access, open_to_hand_out};
+use crate::cli::content::{note_access, open_to_hand_out};
 use crate::cli::render::{count, counted, differences};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::{Change, Trial, Verdict, try_entry};
 use crate::host::Config;
 use crate::id::{AttemptNo, EntryId};
+use crate::service::entries::no_entry;
 
 /// Most changes that are shown to people.
 const CHANGES_MAX: usize = 50;

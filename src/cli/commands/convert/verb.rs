@@ -8,12 +8,12 @@ use super::result::{Converted, cancelled, exit, in_words, print_reports, remark}
 use super::unrecorded::convert_unrecorded;
 use crate::archive::Access;
 use crate::cli::commands::reach::Reach;
-use crate::cli::content::no_entry;
 use crate::cli::render::{escape, path_text};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::{Runner, convert_entry, convert_path};
 use crate::host::Config;
 use crate::id::EntryId;
+use crate::service::entries::no_entry;
 use crate::{Error, ErrorKind};
 
 /// Run a converter once, over an entry, a file or a folder

@@ -4,12 +4,12 @@ use serde::Serialize;
 
 use super::change::recorded_identity;
 use crate::archive::{Access, Archive};
-use crate::cli::content::no_entry;
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::identity_of;
 use crate::event::{ConverterWaived, EntryRanges};
 use crate::id::{ConverterId, EntryId, EventSeq};
 use crate::query::Filter;
+use crate::service::entries::no_entry;
 use crate::service::entries::{Filters, in_store};
 use crate::{Error, ErrorKind};
 

@@ -1,11 +1,11 @@
 //! Selects the entries of a job, and refuses an empty selection.
 
 use crate::archive::Archive;
-use crate::cli::content::no_entry;
 use crate::convert::{Selection, select};
 use crate::host::Config;
 use crate::id::EntryId;
 use crate::query::Filter;
+use crate::service::entries::no_entry;
 use crate::service::entries::{Selected, nothing_selected, refuse_unknown_converters};
 use crate::{Error, ErrorKind};
 

@@ -11,7 +11,7 @@ use crate::{Error, ErrorKind, Result};
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// Opens the source of `entry`, unless it is not there.
-pub(crate) fn open_source(archive: &Archive, entry: &Entry, zone: &Zone) -> Result<BlobReader> {
+pub fn open_source(archive: &Archive, entry: &Entry, zone: &Zone) -> Result<BlobReader> {
     refuse_purged(entry, zone)?;
     refuse_facts_only(entry)?;
     if let Some(gone) = entry.source_purge() {
@@ -28,7 +28,7 @@ pub(crate) fn open_source(archive: &Archive, entry: &Entry, zone: &Zone) -> Resu
 }
 
 /// Fails when the reports of an attempt were purged, and says when and by which rule.
-pub(crate) fn refuse_purged_reports(entry: &Entry, attempt: AttemptNo, zone: &Zone) -> Result<()> {
+pub fn refuse_purged_reports(entry: &Entry, attempt: AttemptNo, zone: &Zone) -> Result<()> {
     refuse_purged(entry, zone)?;
     let Some(gone) = entry.reports_purge(attempt) else {
         return Ok(());
@@ -59,7 +59,7 @@ fn refuse_facts_only(entry: &Entry) -> Result<()> {
 }
 
 /// Fails when `entry` was purged, and says when and by which rule.
-pub(crate) fn refuse_purged(entry: &Entry, zone: &Zone) -> Result<()> {
+pub fn refuse_purged(entry: &Entry, zone: &Zone) -> Result<()> {
     let Some(purged_at) = entry.purged_at else {
         return Ok(());
     };
@@ -82,7 +82,7 @@ pub(crate) fn refuse_purged(entry: &Entry, zone: &Zone) -> Result<()> {
 }
 
 /// Passes the content to `sink` chunk by chunk. Each chunk was verified before.
-pub(crate) fn copy<E: From<Error>>(
+pub fn copy<E: From<Error>>(
     mut content: impl Read,
     mut sink: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {

@@ -1,4 +1,4 @@
-//! What became of the personal values of an entry, for `annals show`.
+//! What became of the personal values of an entry.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,11 @@ use crate::id::{EntryId, EventSeq};
 
 /// A personal value, with the reason why it is gone.
 #[derive(Debug, Serialize)]
-pub(super) struct Personal {
+pub struct Personal {
+    /// What became of it.
     #[serde(flatten)]
     value: PersonalValue,
+    /// Why it was erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -54,7 +56,7 @@ fn reason_of(archive: &Archive, by: EventSeq) -> Result<Option<String>> {
 }
 
 /// Returns a row for each personal value that is gone, the newest of each field.
-pub(super) fn gone(personal: &[Personal]) -> BTreeMap<&'static str, String> {
+pub fn personal_gone(personal: &[Personal]) -> BTreeMap<&'static str, String> {
     let mut newest = BTreeMap::new();
     for told in personal {
         newest.insert(&told.value.field, told);

@@ -1,4 +1,4 @@
-//! What the attempts of an entry ran on, for `annals show`.
+//! What the attempts of an entry ran on.
 
 use serde::Serialize;
 
@@ -9,9 +9,12 @@ use crate::id::AttemptNo;
 
 /// What one attempt ran on; without members where that is not recorded.
 #[derive(Debug, Serialize)]
-pub(super) struct RanOn {
+pub struct RanOn {
+    /// The attempt.
     attempt: AttemptNo,
+    /// Whether it is recorded.
     recorded: bool,
+    /// The interpreter, packages, system and machine, by name.
     #[serde(flatten)]
     runs_on: Meta,
 }
@@ -35,7 +38,7 @@ pub(super) fn ran_on(archive: &Archive, entry: &Entry) -> Result<Vec<RanOn>> {
 }
 
 /// Returns a line for each environment, with the attempts that ran in it.
-pub(super) fn lines(all: &[RanOn]) -> Vec<(&'static str, String)> {
+pub fn ran_on_lines(all: &[RanOn]) -> Vec<(&'static str, String)> {
     let mut lines: Vec<(String, Vec<String>)> = Vec::new();
     for one in all {
         let told = words(one);
@@ -93,11 +96,11 @@ mod tests {
 
     #[test]
     fn attempts_in_one_environment_share_a_line() {
-        let told = lines(&[one(1, Some("Python 3.11.2")), one(2, Some("Python 3.11.2"))]);
+        let told = ran_on_lines(&[one(1, Some("Python 3.11.2")), one(2, Some("Python 3.11.2"))]);
         assert_eq!(told, [("ran on", "Python 3.11.2".to_owned())]);
-        let told = lines(&[one(1, None), one(2, Some("Python 3")), one(3, None)]);
+        let told = ran_on_lines(&[one(1, None), one(2, Some("Python 3")), one(3, None)]);
         assert_eq!(told[0].1, "not recorded (attempt 1, 3)");
         assert_eq!(told[1].1, "Python 3 (attempt 2)");
-        assert!(lines(&[]).is_empty());
+        assert!(ran_on_lines(&[]).is_empty());
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 
 use crate::entry::Entry;
+use crate::service::words::escape;
 use crate::{Error, ErrorKind, Result};
 
 /// Longest name that is made, in bytes. File systems stop at 255, and a collision number needs
@@ -10,7 +11,7 @@ use crate::{Error, ErrorKind, Result};
 const NAME_BYTES_MAX: usize = 200;
 
 /// Returns `<id>_<name>`, which is legal on every system and unique to the entry.
-pub(crate) fn numbered(entry: &Entry) -> String {
+pub fn numbered(entry: &Entry) -> String {
     let id = entry.id;
     match safe_name(&entry.source_name) {
         Some(name) => format!("{id}_{name}"),
@@ -22,7 +23,7 @@ pub(crate) fn numbered(entry: &Entry) -> String {
 ///
 /// # Errors
 /// When the recorded name is not a plain file name.
-pub(crate) fn original(entry: &Entry) -> Result<OsString> {
+pub fn original(entry: &Entry) -> Result<OsString> {
     let refused = || {
         Error::new(
             ErrorKind::Refused,
@@ -74,15 +75,13 @@ fn recorded_name(entry: &Entry) -> Option<OsString> {
 /// misreads.
 ///
 /// Returns `None` when nothing is left.
-pub(crate) fn safe_name(name: &str) -> Option<String> {
+pub fn safe_name(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let cleaned: String = last
         .chars()
         .map(|c| {
             let illegal = matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*');
-            if illegal
-                || crate::cli::render::escape(c.encode_utf8(&mut [0; 4])).len() != c.len_utf8()
-            {
+            if illegal || escape(c.encode_utf8(&mut [0; 4])).len() != c.len_utf8() {
                 '_'
             } else {
                 c
@@ -134,7 +133,7 @@ fn is_device(name: &str) -> bool {
 /// Returns `name` with a number that tells it apart from equal names: `SN1 (2).csv`.
 ///
 /// A name that would be too long for a file system is shortened in its stem.
-pub(crate) fn distinct(name: &OsStr, number: u32) -> OsString {
+pub fn distinct(name: &OsStr, number: u32) -> OsString {
     const FILE_NAME_BYTES_MAX: usize = 255;
     crate::host::distinct_name(name, number.into(), FILE_NAME_BYTES_MAX)
 }
