@@ -36,6 +36,13 @@ pub struct Filter {
     /// Archived before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
+    /// The source file was last changed at or after this time, as its file system said. Files
+    /// without such a time do not match.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_time_from: Option<Timestamp>,
+    /// The source file was last changed before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_time_to: Option<Timestamp>,
     /// Serial number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serial: Option<String>,
@@ -58,6 +65,9 @@ pub struct Filter {
     /// With each of these labels.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub label: Vec<String>,
+    /// Lies under this hold, or under any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Held>,
     /// Has an attempt of this reprocess job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<JobId>,
@@ -102,6 +112,10 @@ setters! { Filter {
     from: opt [Timestamp];
     /// Sets the time before which entries were archived.
     to: opt [Timestamp];
+    /// Sets the time from which on the source file was last changed.
+    file_time_from: opt [Timestamp];
+    /// Sets the time before which the source file was last changed.
+    file_time_to: opt [Timestamp];
     /// Sets the serial number.
     serial: some [String];
     /// Sets the part number.
@@ -116,6 +130,8 @@ setters! { Filter {
     meta: [Vec<(String, String)>];
     /// Adds a label.
     label: push [String];
+    /// Sets the hold.
+    hold: opt [Held];
     /// Sets the reprocess job.
     job: opt [JobId];
     /// Sets the id of a report.
@@ -131,6 +147,35 @@ setters! { Filter {
     /// Sets what to do with purged entries.
     purged: [Purged];
 } }
+
+/// The holds that a filter asks for. Its text form is the name of a hold, or `*` for any.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+#[non_exhaustive]
+pub enum Held {
+    /// At least one, whichever it is.
+    Any,
+    /// The hold of this name.
+    By(String),
+}
+
+impl From<String> for Held {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "*" => Self::Any,
+            _ => Self::By(text),
+        }
+    }
+}
+
+impl From<Held> for String {
+    fn from(held: Held) -> Self {
+        match held {
+            Held::Any => "*".to_owned(),
+            Held::By(name) => name,
+        }
+    }
+}
 
 /// A converter as it made something: the name it ran under, and its identity.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

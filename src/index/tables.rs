@@ -13,7 +13,7 @@
 //! | `digests` | span, the first 12 bits of digests of sources and reports | for each of them, ascending: its next 24 bits, the entry's place in the span u16, both big-endian |
 //! | `trigrams` | span, three bytes of folded text | packed set of the ids with that text |
 //! | `ordinals` | span, field | for each entry of the span, by rank: which of the field's terms is its own |
-//! | `times` | block | for each entry of the block, as numbers: how far it is from the entry before, and how much later it was archived in microseconds, with the sign in the lowest bit |
+//! | `times` | block | for each entry of the block, as numbers: how far it is from the entry before, and how much later it was archived in microseconds, with the sign in the lowest bit; where its source has a time, how much later that is than its archiving |
 //! | `zones` | span | oldest and newest archived-at of the span, then of each of its 64 blocks: (i64, i64) |
 //! | `blobs` | blob | blob row |
 //! | `children` | blob | the blobs it is cut into, 32 bytes each |
@@ -40,7 +40,7 @@ use crate::query::SortField;
 
 /// The version of the layout. It grows with every change of a layout or of what events are turned
 /// into. Another number calls for a rebuild.
-pub(super) const SCHEMA: u32 = 12;
+pub(super) const SCHEMA: u32 = 13;
 /// Marks a file that is still being built and is no index yet.
 pub(super) const SCHEMA_HALF_MADE: u32 = 0;
 
@@ -228,6 +228,8 @@ pub(super) enum Field {
     Cause,
     /// The converter that made the last success.
     Maker,
+    /// The placements of holds that the entry came to match later.
+    Held,
 }
 
 impl Field {
@@ -337,31 +339,60 @@ impl Zones {
     }
 }
 
-/// Appends entries to the value of a block, each with its position in the *span* and its
-/// archived-at time in microseconds. They must ascend, and come after those that are there.
-pub(super) fn push_times(block: &mut Vec<u8>, entries: &[(u16, i64)]) {
-    let (mut low, mut micros) = times(block).last().unwrap_or_default();
-    for (next_low, next_micros) in entries {
-        put_number(block, u64::from(next_low.wrapping_sub(low)));
-        let later = next_micros.wrapping_sub(micros);
-        // The sign goes into the lowest bit, so that small steps back are short, too.
-        put_number(block, (later << 1 ^ later >> 63).cast_unsigned());
-        (low, micros) = (*next_low, *next_micros);
+/// The times of an entry, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Times {
+    /// The entry's position in its *span*.
+    pub(super) low: u16,
+    pub(super) archived: i64,
+    /// When its source was last changed; `None` when that is not known.
+    pub(super) changed: Option<i64>,
+}
+
+/// Appends entries to the value of a block. They must ascend, and come after those that are there.
+pub(super) fn push_times(block: &mut Vec<u8>, entries: &[Times]) {
+    let last = times(block).last();
+    let (mut low, mut archived) = last.map_or((0, 0), |last| (last.low, last.archived));
+    for next in entries {
+        let further = u64::from(next.low.wrapping_sub(low));
+        put_number(block, further << 1 | u64::from(next.changed.is_some()));
+        put_signed(block, next.archived.wrapping_sub(archived));
+        if let Some(changed) = next.changed {
+            put_signed(block, changed.wrapping_sub(next.archived));
+        }
+        (low, archived) = (next.low, next.archived);
     }
 }
 
-/// Returns the entries of a block, ascending, each with its position in the *span* and its
-/// archived-at time in microseconds.
-pub(super) fn times(block: &[u8]) -> impl Iterator<Item = (u16, i64)> + '_ {
-    let (mut rest, mut low, mut micros) = (block, 0_u16, 0_i64);
+/// Returns the entries of a block, ascending.
+pub(super) fn times(block: &[u8]) -> impl Iterator<Item = Times> + '_ {
+    let (mut rest, mut low, mut archived) = (block, 0_u16, 0_i64);
     std::iter::from_fn(move || {
-        let [a, b, ..] = take_number(&mut rest)?.to_le_bytes();
-        let later = take_number(&mut rest)?;
-        let later = (later >> 1).cast_signed() ^ -(later & 1).cast_signed();
+        let further = take_number(&mut rest)?;
+        let [a, b, ..] = (further >> 1).to_le_bytes();
         low = low.wrapping_add(u16::from_le_bytes([a, b]));
-        micros = micros.wrapping_add(later);
-        Some((low, micros))
+        archived = archived.wrapping_add(take_signed(&mut rest)?);
+        let changed = if further & 1 == 1 {
+            Some(archived.wrapping_add(take_signed(&mut rest)?))
+        } else {
+            None
+        };
+        Some(Times {
+            low,
+            archived,
+            changed,
+        })
     })
+}
+
+/// Appends a number with its sign in the lowest bit, so that small negative ones are short, too.
+fn put_signed(out: &mut Vec<u8>, number: i64) {
+    put_number(out, (number << 1 ^ number >> 63).cast_unsigned());
+}
+
+fn take_signed(bytes: &mut &[u8]) -> Option<i64> {
+    let number = take_number(bytes)?;
+    Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
 }
 
 /// Appends a number: seven bits in each byte, the lowest first, and the highest bit where more
@@ -405,11 +436,16 @@ mod tests {
     #[test]
     fn times_survive_being_written_in_parts() {
         let entries = [
-            (3, 1_796_000_000_000_000),
-            (4, -7),
-            (900, i64::MAX),
-            (1_023, i64::MIN),
+            (3, 1_796_000_000_000_000, Some(1_795_999_999_000_000)),
+            (4, -7, None),
+            (900, i64::MAX, Some(i64::MIN)),
+            (1_023, i64::MIN, Some(i64::MAX)),
         ];
+        let entries = entries.map(|(low, archived, changed)| Times {
+            low,
+            archived,
+            changed,
+        });
         for cut in 0..=entries.len() {
             let mut block = Vec::new();
             push_times(&mut block, &entries[..cut]);

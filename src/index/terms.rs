@@ -133,6 +133,9 @@ pub(super) fn terms(row: &EntryRow<'_>, mut emit: impl FnMut(Field, &[u8])) {
     for cause in row.causes() {
         emit(Field::Cause, cause.id.as_bytes());
     }
+    for placed in &row.matched_holds {
+        emit(Field::Held, &placed.0.to_be_bytes());
+    }
     if let Some((converter, id)) = row.maker() {
         emit(Field::Maker, &maker_term(converter, &id));
     }

@@ -323,6 +323,12 @@ impl Archive {
                 "state a filter such as a serial, a converter or a label",
             );
         }
+        if filter.hold.is_some() {
+            return invalid(
+                "a hold on entries to come cannot ask for entries under a hold",
+                "state a filter such as a serial, a converter or a label",
+            );
+        }
         if filter.is_empty() {
             return invalid(
                 "a hold on every entry to come needs a filter",

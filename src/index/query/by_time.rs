@@ -5,7 +5,7 @@ use super::search::{Search, block_words};
 use crate::id::EntryId;
 use crate::index::error::IndexError;
 use crate::index::postings::Bits;
-use crate::index::tables::{self, Span, Zone, entry_at};
+use crate::index::tables::{self, Span, Times, Zone, entry_at};
 use crate::index::terms;
 use crate::query::Direction;
 use std::collections::{BinaryHeap, HashMap};
@@ -121,8 +121,8 @@ impl<'a> TimeWalk<'a> {
         ) else {
             return Ok(());
         };
-        for (low, micros) in tables::times(value.value()) {
-            let time = self.turn_time(micros);
+        for Times { low, archived, .. } in tables::times(value.value()) {
+            let time = self.turn_time(archived);
             let id = self.turn_id(entry_at(span, low).0);
             if bits.contains(low) && self.after.is_none_or(|after| after < (time, id)) {
                 let what = What::Entry(id);

@@ -3,13 +3,15 @@
 use crate::id::{EntryId, JobId};
 use crate::index::error::IndexError;
 use crate::index::glob::Glob;
-use crate::index::rows::{self, EntryHead, EntryRow};
+use crate::index::rows::{self, EntryHead, EntryRow, HoldRow};
 use crate::index::tables::{Field, Span, Zone, entry_at};
 use crate::index::terms;
-use crate::index::text::{self, Trigram, contains_folded, equals_folded, fold};
-use crate::query::{Filter, Purged, Suspicious};
+use crate::index::text::{self, Trigram, contains_folded, equals_folded, fold, is_same_name};
+use crate::query::{Filter, Held, Purged, Suspicious};
 use crate::time::Timestamp;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// One condition of a filter that posting lists can evaluate. All clauses must hold.
 pub(super) enum Clause {
@@ -19,6 +21,10 @@ pub(super) enum Clause {
     Ids(Vec<EntryId>),
     /// The entry was archived in this range of microseconds.
     Times(RangeInclusive<i64>),
+    /// Its source was last changed in this range of microseconds.
+    Changed(RangeInclusive<i64>),
+    /// The entry lies under any of these holds.
+    Held(Vec<Arc<HoldRow>>),
     /// The entry has a trigram in each of these ranges.
     Trigrams(Vec<(Trigram, Trigram)>),
     /// The entry does not have the empty term of this field.
@@ -47,6 +53,9 @@ pub(in crate::index) struct Matcher<'a> {
     pub(super) file: Option<Glob>,
     text: Option<String>,
     times: Option<RangeInclusive<i64>>,
+    changed: Option<RangeInclusive<i64>>,
+    /// The holds that the filter names.
+    holds: Vec<Arc<HoldRow>>,
 }
 
 impl<'a> Matcher<'a> {
@@ -55,15 +64,6 @@ impl<'a> Matcher<'a> {
         let mut ids = filter.ids.clone();
         ids.sort_unstable();
         ids.dedup();
-        let bounded = filter.from.is_some() || filter.to.is_some();
-        let times = bounded.then(|| {
-            let from = filter.from.map_or(i64::MIN, Timestamp::micros);
-            match filter.to.map(|to| to.micros().checked_sub(1)) {
-                None => from..=i64::MAX,
-                Some(Some(last)) => from..=last,
-                Some(None) => NO_TIME,
-            }
-        });
         Self {
             filter,
             ids,
@@ -85,8 +85,22 @@ impl<'a> Matcher<'a> {
                 .collect(),
             file: filter.file.as_deref().map(Glob::new),
             text: folded(&filter.text).filter(|text| !text.is_empty()),
-            times,
+            times: period(filter.from, filter.to),
+            changed: period(filter.file_time_from, filter.file_time_to),
+            holds: Vec::new(),
         }
+    }
+
+    /// Looks up the holds that the filter names. Without this it names none.
+    pub(super) fn under(mut self, holds: impl FnOnce() -> Holds) -> Self {
+        if let Some(wanted) = &self.filter.hold {
+            let named = holds().into_iter().filter(|(name, _)| match wanted {
+                Held::Any => true,
+                Held::By(wanted) => is_same_name(name, wanted),
+            });
+            self.holds = named.map(|(_, hold)| hold).collect();
+        }
+        self
     }
 
     /// Returns false when no entry of a span can match.
@@ -170,8 +184,14 @@ impl<'a> Matcher<'a> {
             }
             Suspicious::Exclude => clauses.push(Clause::Without(Field::Suspicious)),
         }
+        if self.filter.hold.is_some() {
+            clauses.push(Clause::Held(self.holds.clone()));
+        }
         if let Some(times) = &self.times {
             clauses.push(Clause::Times(times.clone()));
+        }
+        if let Some(changed) = &self.changed {
+            clauses.push(Clause::Changed(changed.clone()));
         }
         if let Some(text) = &self.text {
             // A text of up to three bytes is decided by trigrams alone, unless it holds the byte
@@ -197,6 +217,8 @@ impl<'a> Matcher<'a> {
             return Ok(false);
         }
         let head_says_all = filter.meta.is_empty()
+            && filter.hold.is_none()
+            && self.changed.is_none()
             && filter.job.is_none()
             && filter.failure.is_none()
             && filter.made_by.is_none()
@@ -204,7 +226,7 @@ impl<'a> Matcher<'a> {
             && self.report_id.is_none()
             && self.labels.is_empty()
             && self.text.is_none();
-        Ok(head_says_all || self.matches_rest(&rows::decode(row)?))
+        Ok(head_says_all || self.matches_rest(id, &rows::decode(row)?))
     }
 
     pub(super) fn matches_head(&self, id: EntryId, head: &EntryHead<'_>) -> bool {
@@ -238,12 +260,19 @@ impl<'a> Matcher<'a> {
                 .is_none_or(|glob| glob.matches(head.source_name))
     }
 
-    pub(super) fn matches_rest(&self, row: &EntryRow<'_>) -> bool {
+    fn matches_rest(&self, id: EntryId, row: &EntryRow<'_>) -> bool {
         let filter = self.filter;
         let has = |name: &str, value: &str| row.meta.contains(&(name, value));
         let labels = row.labels();
         let is_labelled = |wanted: &String| labels.iter().any(|has| equals_folded(has, wanted));
+        let is_held = |hold: &Arc<HoldRow>| hold.covers(id, &row.matched_holds);
+        let in_period = |period: &RangeInclusive<i64>| {
+            let changed = row.source_modified.map(Timestamp::micros);
+            changed.is_some_and(|changed| period.contains(&changed))
+        };
         filter.meta.iter().all(|(name, value)| has(name, value))
+            && (filter.hold.is_none() || self.holds.iter().any(is_held))
+            && self.changed.as_ref().is_none_or(in_period)
             && match filter.suspicious {
                 Suspicious::Include => true,
                 Suspicious::Only => row.is_suspicious(),
@@ -274,6 +303,23 @@ impl<'a> Matcher<'a> {
                 found
             })
     }
+}
+
+/// Holds by name.
+type Holds = BTreeMap<String, Arc<HoldRow>>;
+
+/// Returns the microseconds of a period that includes its start and not its end; `None` when it has
+/// neither.
+fn period(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<RangeInclusive<i64>> {
+    if from.is_none() && to.is_none() {
+        return None;
+    }
+    let from = from.map_or(i64::MIN, Timestamp::micros);
+    Some(match to.map(|to| to.micros().checked_sub(1)) {
+        None => from..=i64::MAX,
+        Some(Some(last)) => from..=last,
+        Some(None) => NO_TIME,
+    })
 }
 
 /// Returns true when there is no condition, or when `text` meets it.

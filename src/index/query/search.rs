@@ -5,16 +5,19 @@ use crate::id::EntryId;
 use crate::index::entries::RowGuard;
 use crate::index::error::IndexError;
 use crate::index::glob::Glob;
-use crate::index::postings::Bits;
+use crate::index::postings::{Bits, Low};
 use crate::index::query::place::Place;
-use crate::index::rows::{self};
-use crate::index::tables::{self, BLOCK_IDS, Field, Span, Zone, Zones, entry_at, locate};
+use crate::index::rows::{self, HoldRow};
+use crate::index::tables::{
+    self, BLOCK_IDS, Field, SPAN_BLOCKS, Span, Zone, Zones, entry_at, locate,
+};
 use crate::index::terms;
 use crate::index::view::View;
 use crate::query::{Direction, Filter, Purged, Sort, SortField};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
 
 /// A filter prepared for one view.
 pub(in crate::index) struct Search<'a> {
@@ -35,7 +38,7 @@ pub(in crate::index) struct Search<'a> {
 
 impl<'a> Search<'a> {
     pub(super) fn new(view: &'a View, filter: &'a Filter) -> Result<Self, IndexError> {
-        let matcher = Matcher::new(filter);
+        let matcher = Matcher::new(filter).under(|| view.holds());
         let (clauses, verify) = matcher.clauses();
         let changed = view.changed_rows(EntryId(0)..=EntryId(u64::MAX));
         let mut outdated: HashMap<Span, Bits> = HashMap::new();
@@ -210,25 +213,13 @@ impl<'a> Search<'a> {
         found: &mut Option<Bits>,
     ) -> Result<bool, IndexError> {
         let reader = &self.view.reader;
-        let mut keep = |bits: Bits| {
-            let left = match found.take() {
-                Some(mut found) => {
-                    found.intersect(&bits);
-                    found
-                }
-                None => bits,
-            };
-            let some = !left.is_empty();
-            *found = Some(left);
-            some
-        };
         match clause {
             Clause::Terms(field, terms) => {
                 let mut bits = Bits::none();
                 for term in terms {
                     reader.add_posting(span, *field, term, &mut bits)?;
                 }
-                Ok(keep(bits))
+                Ok(keep(found, bits))
             }
             Clause::Ids(ids) => {
                 let mut bits = Bits::none();
@@ -243,14 +234,22 @@ impl<'a> Search<'a> {
                 let mut all = Bits::none();
                 reader.add_posting(span, Field::All, &[], &mut all)?;
                 bits.intersect(&all);
-                Ok(keep(bits))
+                Ok(keep(found, bits))
             }
             Clause::Times(times) => {
                 if times.contains(&zone.oldest) && times.contains(&zone.newest) {
                     return Ok(true);
                 }
                 let bits = self.archived_in(span, times)?;
-                Ok(keep(bits))
+                Ok(keep(found, bits))
+            }
+            Clause::Changed(times) => {
+                let bits = self.changed_in(span, times, found.as_ref())?;
+                Ok(keep(found, bits))
+            }
+            Clause::Held(holds) => {
+                let bits = self.held(span, holds)?;
+                Ok(keep(found, bits))
             }
             Clause::Without(field) => {
                 let mut bits = Bits::none();
@@ -258,7 +257,7 @@ impl<'a> Search<'a> {
                 let mut without = Bits::none();
                 reader.add_posting(span, *field, &[], &mut without)?;
                 bits.subtract(&without);
-                Ok(keep(bits))
+                Ok(keep(found, bits))
             }
             Clause::Trigrams(ranges) => {
                 for (first, last) in ranges {
@@ -273,13 +272,71 @@ impl<'a> Search<'a> {
                             bits.insert_packed(row?.1.value())?;
                         }
                     }
-                    if !keep(bits) {
+                    if !keep(found, bits) {
                         return Ok(false);
                     }
                 }
                 Ok(true)
             }
         }
+    }
+
+    /// Returns the entries of a span that lie under one of the holds.
+    fn held(&self, span: Span, holds: &[Arc<HoldRow>]) -> Result<Bits, IndexError> {
+        let reader = &self.view.reader;
+        let (first, last) = (entry_at(span, Low::MIN), entry_at(span, Low::MAX));
+        let mut bits = Bits::none();
+        for (placed, ranges) in holds.iter().flat_map(|hold| &hold.placements) {
+            let ranges = ranges.ranges();
+            let from = ranges.partition_point(|(_, end)| *end < first);
+            for (start, end) in ranges[from..]
+                .iter()
+                .take_while(|(start, _)| *start <= last)
+            {
+                // A placement holds only what was archived before it.
+                let end = (*end).min(last).min(EntryId(placed.0.saturating_sub(1)));
+                let start = (*start).max(first);
+                if let (true, Some((_, start)), Some((_, end))) =
+                    (start <= end, locate(start.0), locate(end.0))
+                {
+                    bits.insert_range(start, end);
+                }
+            }
+            reader.add_posting(span, Field::Held, &placed.0.to_be_bytes(), &mut bits)?;
+        }
+        let mut all = Bits::none();
+        reader.add_posting(span, Field::All, &[], &mut all)?;
+        bits.intersect(&all);
+        Ok(bits)
+    }
+
+    /// Returns those of the candidates of a span, or all if there are none yet, whose sources were
+    /// last changed in a range of microseconds. Reads no row.
+    fn changed_in(
+        &self,
+        span: Span,
+        times: &RangeInclusive<i64>,
+        candidates: Option<&Bits>,
+    ) -> Result<Bits, IndexError> {
+        let mut bits = Bits::none();
+        for block in 0..SPAN_BLOCKS {
+            if candidates.is_some_and(|found| found.is_empty_in(block_words(block))) {
+                continue;
+            }
+            let key = tables::block_key(span, block);
+            let Some(value) = self.view.reader.times.get(key)? else {
+                continue;
+            };
+            for entry in tables::times(value.value()) {
+                if entry
+                    .changed
+                    .is_some_and(|changed| times.contains(&changed))
+                {
+                    bits.insert(entry.low);
+                }
+            }
+        }
+        Ok(bits)
     }
 
     /// Returns the entries of a span that were archived in a range of microseconds.
@@ -293,9 +350,9 @@ impl<'a> Search<'a> {
             let Some(value) = reader.times.get(tables::block_key(span, block))? else {
                 continue;
             };
-            for (low, micros) in tables::times(value.value()) {
-                if times.contains(&micros) {
-                    bits.insert(low);
+            for entry in tables::times(value.value()) {
+                if times.contains(&entry.archived) {
+                    bits.insert(entry.low);
                 }
             }
         }
@@ -308,6 +365,20 @@ impl<'a> Search<'a> {
             .and_then(|value| Zones::parse(value.value()))
             .ok_or(IndexError::Damaged("a zone"))
     }
+}
+
+/// Keeps the candidates that are among `bits`. Returns false when none are left.
+fn keep(found: &mut Option<Bits>, bits: Bits) -> bool {
+    let left = match found.take() {
+        Some(mut found) => {
+            found.intersect(&bits);
+            found
+        }
+        None => bits,
+    };
+    let some = !left.is_empty();
+    *found = Some(left);
+    some
 }
 
 /// The matches among the rows of the overlays, in order.

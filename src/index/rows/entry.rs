@@ -108,7 +108,7 @@ pub(in crate::index) struct EntryRow<'a> {
     in_source_dir: bool,
     #[serde(borrow)]
     source_name_hex: Option<&'a str>,
-    source_modified: Option<Timestamp>,
+    pub(in crate::index) source_modified: Option<Timestamp>,
     pub(super) unit_given: UnitGiven,
     #[serde(borrow)]
     arguments: Pairs<'a>,

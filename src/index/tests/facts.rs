@@ -112,8 +112,14 @@ pub(super) fn some_ranges() -> impl Strategy<Value = EntryRanges> {
     ]
 }
 
+/// When a file was changed: long before, or after it was archived where clocks differ.
+pub(super) fn file_time() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![-5_000_000_000_i64..200_000_000_000, 0_i64..9].prop_map(Timestamp::from_micros)
+}
+
 pub(super) fn archived() -> impl Strategy<Value = Body> {
     let key = proptest::option::weighted(0.2, text(&["k1", "k2"]));
+    let changed = proptest::option::weighted(0.7, file_time());
     (
         text(CONVERTERS),
         names(),
@@ -121,16 +127,17 @@ pub(super) fn archived() -> impl Strategy<Value = Body> {
         unit(),
         meta(),
         key,
-        (any::<bool>(), proptest::bool::weighted(0.1)),
+        (any::<bool>(), proptest::bool::weighted(0.1), changed),
     )
         .prop_map(
-            |(converter, name, content, unit, meta, key, (versioned, facts_only))| {
+            |(converter, name, content, unit, meta, key, (versioned, facts_only, modified))| {
                 Body::Archived(Archived {
                     converter,
                     converter_version: versioned.then(|| "1.4".to_owned()),
                     source: Source {
                         path: format!("/in/{name}"),
                         name,
+                        modified,
                         ..Source::default()
                     },
                     blob: blob(content),
@@ -293,6 +300,8 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
         // Times at the ends of what an i64 holds have no text form.
         from: None,
         to: None,
+        // A hold that asks for holds is refused.
+        hold: None,
         ..filter
     }));
     let held = (

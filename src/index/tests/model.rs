@@ -411,7 +411,7 @@ pub(super) fn entry(id: EntryId, at: Timestamp, body: &Archived) -> Entry {
         source_name: body.source.name.clone(),
         source_path: body.source.path.clone(),
         source_name_hex: None,
-        source_modified: None,
+        source_modified: body.source.modified,
         archived_at: at,
         status: Status::Pending,
         size: body.blob.size,

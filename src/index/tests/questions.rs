@@ -8,7 +8,7 @@ use crate::entry::{Cause, CauseKind, Entry, FactName, Outcome, Status};
 use crate::id::{ConverterId, JobId};
 use crate::index::text::fold;
 use crate::index::*;
-use crate::query::{Direction, Filter, Maker, Purged, Query, Sort, SortField, Suspicious};
+use crate::query::{Direction, Filter, Held, Maker, Purged, Query, Sort, SortField, Suspicious};
 use crate::time::Timestamp;
 
 pub(super) fn filters() -> impl Strategy<Value = Filter> {
@@ -38,6 +38,18 @@ pub(super) fn filters() -> impl Strategy<Value = Filter> {
                 to: Some(Timestamp::from_micros(micros)),
                 ..Filter::default()
             }
+        }),
+        file_time().prop_map(|from| Filter {
+            file_time_from: Some(from),
+            ..Filter::default()
+        }),
+        file_time().prop_map(|to| Filter {
+            file_time_to: Some(to),
+            ..Filter::default()
+        }),
+        text(&["*", "audit", "q7", "none"]).prop_map(|name| Filter {
+            hold: Some(Held::from(name)),
+            ..Filter::default()
         }),
         text(SERIALS).prop_map(|serial| Filter {
             serial: Some(serial),
@@ -127,6 +139,9 @@ pub(super) fn filters() -> impl Strategy<Value = Filter> {
             status: [first.status, second.status].concat(),
             from: first.from.or(second.from),
             to: first.to.or(second.to),
+            file_time_from: first.file_time_from.or(second.file_time_from),
+            file_time_to: first.file_time_to.or(second.file_time_to),
+            hold: first.hold.or(second.hold),
             serial: either(first.serial, second.serial),
             part: either(first.part, second.part),
             station: either(first.station, second.station),
@@ -199,6 +214,7 @@ pub(super) fn selects(filter: &Filter, entry: &Entry) -> bool {
     let former = former(entry);
     texts.extend(entry.notes.iter().map(|note| note.text.as_ref()));
     texts.extend(former.iter().map(Some));
+    let changed = entry.source_modified.map(Timestamp::micros);
     let mut reports = entry.attempts.iter().flat_map(|attempt| &attempt.reports);
     (match filter.purged {
         Purged::Exclude => entry.purged_at.is_none(),
@@ -221,6 +237,16 @@ pub(super) fn selects(filter: &Filter, entry: &Entry) -> bool {
         && filter
             .to
             .is_none_or(|to| entry.archived_at.micros() < to.micros())
+        && filter
+            .file_time_from
+            .is_none_or(|from| changed.is_some_and(|changed| changed >= from.micros()))
+        && filter
+            .file_time_to
+            .is_none_or(|to| changed.is_some_and(|changed| changed < to.micros()))
+        && filter.hold.as_ref().is_none_or(|held| match held {
+            Held::Any => !entry.holds.is_empty(),
+            Held::By(name) => entry.holds.iter().any(|has| same(Some(has), name)),
+        })
         && is(&filter.serial, unit.serial.as_deref())
         && is(&filter.part, unit.part.as_deref())
         && is(&filter.station, unit.station.as_deref())

@@ -8,9 +8,10 @@ use crate::index::postings::{self, Low};
 use crate::index::reader::Reader;
 use crate::index::rows::{self, EntryRow};
 use crate::index::tables::{
-    self, BLOCK_IDS, Bytes, DigestItem, Field, POSTING_PREFIX, Span, Zones,
+    self, BLOCK_IDS, Bytes, DigestItem, Field, POSTING_PREFIX, Span, Times, Zones,
 };
 use crate::index::terms;
+use crate::time::Timestamp;
 use redb::{ReadableTable, Table, WriteTransaction};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -42,7 +43,11 @@ pub(super) fn write_postings(
             if !entry.known {
                 terms::digests(&row, push_head);
                 terms::terms(&row, |field, term| gained.push(field, term, entry.low));
-                archived.push((entry.low, row.head.archived_at.micros()));
+                archived.push(Times {
+                    low: entry.low,
+                    archived: row.head.archived_at.micros(),
+                    changed: row.source_modified.map(Timestamp::micros),
+                });
                 continue;
             }
             let old: EntryRow<'_> = rows::decode(stored.row(entry.id)?)?;
@@ -128,7 +133,7 @@ fn write_times(
     times: &mut Table<'_, u64, Bytes>,
     zones: &mut Table<'_, u32, Bytes>,
     span: Span,
-    archived: &[(Low, i64)],
+    archived: &[Times],
 ) -> Result<(), IndexError> {
     if archived.is_empty() {
         return Ok(());
@@ -138,17 +143,17 @@ fn write_times(
         None => Zones::NEVER,
     };
     let block_of = |low: Low| usize::from(low) / BLOCK_IDS;
-    for entries in archived.chunk_by(|a, b| block_of(a.0) == block_of(b.0)) {
-        let block = block_of(entries[0].0);
+    for entries in archived.chunk_by(|a, b| block_of(a.low) == block_of(b.low)) {
+        let block = block_of(entries[0].low);
         let key = tables::block_key(span, block);
         let mut value = match times.get(key)? {
             Some(value) => value.value().to_vec(),
             None => Vec::new(),
         };
         tables::push_times(&mut value, entries);
-        for (_, micros) in entries {
-            zone.whole.take_in(*micros);
-            zone.blocks[block].take_in(*micros);
+        for entry in entries {
+            zone.whole.take_in(entry.archived);
+            zone.blocks[block].take_in(entry.archived);
         }
         times.insert(key, value.as_slice())?;
     }

@@ -2,7 +2,7 @@
 
 use crate::entry::{CauseId, Status};
 use crate::id::JobId;
-use crate::query::{Filter, Purged, Suspicious};
+use crate::query::{Filter, Held, Purged, Suspicious};
 use crate::service::time::{Zone, parse_when};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
@@ -64,6 +64,15 @@ pub struct Criteria {
     /// With this label; may be repeated
     #[cfg_attr(feature = "cli", arg(long, value_name = "L"))]
     pub label: Vec<String>,
+    /// Under this hold, or '*' for any
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
+    pub hold: Option<String>,
+    /// Whose source file was last changed at or after
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DATE"))]
+    pub file_time_from: Option<String>,
+    /// Whose source file was last changed before
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DATE"))]
+    pub file_time_to: Option<String>,
     /// Has an attempt of this reprocess job
     #[cfg_attr(feature = "cli", arg(long))]
     pub job: Option<JobId>,
@@ -93,24 +102,13 @@ impl Criteria {
     /// Returns the filter that these words and `period` state together. It is complete after
     /// `in_store`.
     pub fn to_filter(&self, period: &Period, now: Timestamp, zone: &Zone) -> Result<Filter> {
-        let date = |text: &Option<String>| {
-            let text = text.as_deref();
-            text.map(|text| parse_when(text, now, zone)).transpose()
-        };
-        let (from, to) = (date(&period.from)?, date(&period.to)?);
-        if let (Some(from), Some(to)) = (from, to)
-            && from >= to
-        {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                format!(
-                    "the period from {} to {} is empty",
-                    zone.long(from),
-                    zone.long(to)
-                ),
-            )
-            .hint("the start is included, the end is not"));
-        }
+        let (from, to) = ends(period.from.as_deref(), period.to.as_deref(), now, zone)?;
+        let (file_time_from, file_time_to) = ends(
+            self.file_time_from.as_deref(),
+            self.file_time_to.as_deref(),
+            now,
+            zone,
+        )?;
         Ok(Filter {
             ids: Vec::new(),
             converter: self.converter.clone(),
@@ -118,6 +116,8 @@ impl Criteria {
             status: self.status.clone(),
             from,
             to,
+            file_time_from,
+            file_time_to,
             serial: self.serial.clone(),
             part: self.part.clone(),
             station: self.station.clone(),
@@ -125,6 +125,7 @@ impl Criteria {
             file: self.file.clone(),
             meta: self.meta.clone(),
             label: self.label.clone(),
+            hold: self.hold.clone().map(Held::from),
             job: self.job,
             report_id: None,
             text: self.text.clone(),
@@ -139,4 +140,29 @@ impl Criteria {
             purged: Purged::Exclude,
         })
     }
+}
+
+/// Returns both ends of a period. Refuses an empty one.
+fn ends(
+    from: Option<&str>,
+    to: Option<&str>,
+    now: Timestamp,
+    zone: &Zone,
+) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
+    let date = |text: Option<&str>| text.map(|text| parse_when(text, now, zone)).transpose();
+    let (from, to) = (date(from)?, date(to)?);
+    if let (Some(from), Some(to)) = (from, to)
+        && from >= to
+    {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            format!(
+                "the period from {} to {} is empty",
+                zone.long(from),
+                zone.long(to)
+            ),
+        )
+        .hint("the start is included, the end is not"));
+    }
+    Ok((from, to))
 }

@@ -14,7 +14,7 @@ use crate::service::words::{in_shell, parse_pair};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
-/// A key of a filter, which is the long name of a flag of the command line.
+/// A key of a filter: the long name of a flag of the command line, with `_` for `-`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FilterKey {
     /// The key.
@@ -36,7 +36,7 @@ pub enum Takes {
 
 impl Filters {
     /// All keys, in the order in which they are written.
-    pub const KEYS: [FilterKey; 16] = [
+    pub const KEYS: [FilterKey; 19] = [
         key("converter", Takes::Many),
         key("status", Takes::Many),
         key("from", Takes::One),
@@ -48,6 +48,9 @@ impl Filters {
         key("file", Takes::One),
         key("meta", Takes::Many),
         key("label", Takes::Many),
+        key("hold", Takes::One),
+        key("file_time_from", Takes::One),
+        key("file_time_to", Takes::One),
         key("job", Takes::One),
         key("text", Takes::One),
         key("failure", Takes::One),
@@ -104,6 +107,9 @@ impl Filters {
                 one.meta.push(pair);
             }
             "label" => one.label.push(value.to_owned()),
+            "hold" => set(&mut one.hold, key, value)?,
+            "file_time_from" => set(&mut one.file_time_from, key, value)?,
+            "file_time_to" => set(&mut one.file_time_to, key, value)?,
             "job" => set(&mut one.job, key, value)?,
             "text" => set(&mut one.text, key, value)?,
             "failure" => set(&mut one.failure, key, value)?,
@@ -138,6 +144,9 @@ impl Filters {
             &mut meta.map(|(name, value)| format!("{name}={value}")),
         );
         many("label", &mut one.label.iter().cloned());
+        many("hold", &mut one.hold.iter().cloned());
+        many("file_time_from", &mut one.file_time_from.iter().cloned());
+        many("file_time_to", &mut one.file_time_to.iter().cloned());
         many("job", &mut one.job.iter().map(ToString::to_string));
         many("text", &mut one.text.iter().cloned());
         many("failure", &mut one.failure.iter().map(ToString::to_string));
@@ -163,6 +172,9 @@ impl Filters {
                 file: filter.file.clone(),
                 meta: filter.meta.clone(),
                 label: filter.label.clone(),
+                hold: filter.hold.as_ref().map(ToString::to_string),
+                file_time_from: filter.file_time_from.map(time),
+                file_time_to: filter.file_time_to.map(time),
                 job: filter.job,
                 text: filter.text.clone(),
                 failure: filter.failure,
@@ -203,6 +215,7 @@ impl Filters {
         for (key, value) in self.pairs() {
             let takes = Self::KEYS.iter().find(|known| known.name == key);
             let is_flag = takes.is_some_and(|known| known.takes == Takes::Flag);
+            let key = key.replace('_', "-");
             line += &if is_flag {
                 format!(" --{key}")
             } else if value.starts_with('-') {
