@@ -1,5 +1,5 @@
-//! The quick search: finds entries by serial, part, file name, report id or hash. Serials and parts
-//! that a note corrected find the entry, too.
+//! The quick search: finds entries by serial, part, file name, report id or hash, and by the end of
+//! a serial. Serials and parts that a note corrected find the entry, too.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -12,7 +12,7 @@ use super::tables::{
     entry_at, posting_key, term_bounds,
 };
 use super::terms;
-use super::text::fold;
+use super::text::{self, Trigram, fold};
 use super::view::View;
 use crate::entry::Entry;
 use crate::id::{EntryId, Sha256};
@@ -21,6 +21,8 @@ use crate::id::{EntryId, Sha256};
 /// entries.
 const DIGEST_DIGITS_MIN: usize = 6;
 const DIGEST_DIGITS_MAX: usize = 64;
+/// The fewest letters of the end of a serial that are searched for; fewer are the end of too many.
+const END_LETTERS_MIN: usize = 4;
 /// Digits of a digest head, which is compared before the whole digest.
 const HEAD_DIGITS: usize = 16;
 /// Digits that the index holds of a digest.
@@ -32,8 +34,9 @@ impl View {
     /// An entry matches when its serial, part, file name or report id is `text` or begins with it,
     /// when a serial or part did before a note corrected it,
     /// or when `text` is its id. From six hexadecimal digits on, it also matches when a BLAKE3 or
-    /// SHA-256 hash of its source or reports begins with `text`. Full matches come first, then
-    /// prefix matches, each newest first.
+    /// SHA-256 hash of its source or reports begins with `text`; from four letters on, when its
+    /// serial ends with `text`, or did before a note corrected it. Full matches come first, then
+    /// prefix matches, then ends of serials, each newest first.
     pub(crate) fn find(&self, text: &str, limit: usize) -> Result<Vec<Entry>, IndexError> {
         let wanted = Wanted::new(text);
         if wanted.text.is_empty() || limit == 0 {
@@ -72,14 +75,90 @@ impl View {
                 }
             }
         }
-        let begun = found
-            .begun
-            .iter()
-            .rev()
-            .filter(|id| !found.whole.contains(id));
-        let ids = found.whole.iter().rev().chain(begun).copied();
-        let ids: Vec<EntryId> = ids.take(limit).collect();
+        let begun: Vec<EntryId> = found.begun.difference(&found.whole).copied().collect();
+        let mut ids: Vec<EntryId> = found.whole.iter().rev().copied().collect();
+        ids.extend(begun.iter().rev());
+        if ids.len() < limit && !wanted.end.is_empty() {
+            found.ended.retain(|id| !ids.contains(id));
+            let better: BTreeSet<EntryId> = ids.iter().copied().collect();
+            self.find_ends(&wanted, limit - ids.len(), &mut found.ended, |id| {
+                better.contains(id) || is_changed(id)
+            })?;
+            ids.extend(found.ended.iter().rev());
+        }
+        ids.truncate(limit);
         self.entries(&ids)
+    }
+
+    /// Adds the entries of the tables whose serials end with the text, the newest first, until
+    /// there are `limit`.
+    fn find_ends(
+        &self,
+        wanted: &Wanted,
+        limit: usize,
+        ended: &mut BTreeSet<EntryId>,
+        is_known: impl Fn(&EntryId) -> bool,
+    ) -> Result<(), IndexError> {
+        for (span, _) in self.reader.spans()?.into_iter().rev() {
+            let newer = ended.range(entry_at(span, Low::MAX)..);
+            if newer.take(limit).count() == limit {
+                break;
+            }
+            let found = self.ends_in(span, wanted)?;
+            let ids = found.iter().map(|low| entry_at(span, low));
+            ended.extend(ids.filter(|id| !is_known(id)));
+        }
+        Ok(())
+    }
+
+    /// Returns the entries of a span whose serials end with the text, and perhaps some that match
+    /// better.
+    fn ends_in(&self, span: Span, wanted: &Wanted) -> Result<Bits, IndexError> {
+        /// Fewer rows than this are read one by one; more take longer than all serials.
+        const FEW: u32 = 1000;
+        let mut candidates: Option<Bits> = None;
+        for trigram in &wanted.end {
+            let mut bits = Bits::none();
+            self.reader.add_trigram(span, *trigram, &mut bits)?;
+            if let Some(before) = &candidates {
+                bits.intersect(before);
+            }
+            if bits.is_empty() {
+                return Ok(bits);
+            }
+            candidates = Some(bits);
+        }
+        let mut doubtful = candidates.unwrap_or_else(Bits::none);
+        let mut found = Bits::none();
+        if doubtful.len() > FEW {
+            let mut unsure = Bits::none();
+            for field in [Field::Serial, Field::Former] {
+                let (first, end) = term_bounds(span, field);
+                let terms = first.as_slice()..end.as_slice();
+                for row in self.reader.postings.range::<&[u8]>(terms)? {
+                    let (key, packed) = row?;
+                    let known = terms::text_of(&key.value()[first.len()..]);
+                    match known {
+                        Some(text) if !text.ends_with(&wanted.text) => {}
+                        // What a note corrected may have been a part.
+                        Some(_) if field == Field::Serial => found.insert_packed(packed.value())?,
+                        _ => unsure.insert_packed(packed.value())?,
+                    }
+                }
+            }
+            found.intersect(&doubtful);
+            doubtful.intersect(&unsure);
+        }
+        for low in doubtful.iter() {
+            let id = entry_at(span, low);
+            let Some(row) = self.reader.entries.get(id)? else {
+                return Err(IndexError::Damaged("the entries"));
+            };
+            if wanted.look_at(id, &rows::decode(row.value())?).is_some() {
+                found.insert(low);
+            }
+        }
+        Ok(found)
     }
 
     /// Returns the entries of a span that match in full, and those that match by prefix if
@@ -155,23 +234,26 @@ impl View {
             match wanted.look_at(id, &rows::decode(row.value())?) {
                 Some(Match::Whole) => whole.insert(low),
                 Some(Match::Beginning) => begun.insert(low),
-                None => {}
+                Some(Match::End) | None => {}
             }
         }
         Ok((whole, begun))
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// How well an entry matches; the best is the greatest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Match {
-    Whole,
+    End,
     Beginning,
+    Whole,
 }
 
 #[derive(Default)]
 struct Found {
     whole: BTreeSet<EntryId>,
     begun: BTreeSet<EntryId>,
+    ended: BTreeSet<EntryId>,
 }
 
 impl Found {
@@ -179,6 +261,7 @@ impl Found {
         match kind {
             Some(Match::Whole) => self.whole.insert(id),
             Some(Match::Beginning) => self.begun.insert(id),
+            Some(Match::End) => self.ended.insert(id),
             None => false,
         };
     }
@@ -192,6 +275,8 @@ struct Wanted {
     is_whole: bool,
     id: Option<EntryId>,
     digest: Option<DigestBeginning>,
+    /// The trigrams that every text with this end has; none if it is too short.
+    end: Vec<Trigram>,
 }
 
 impl Wanted {
@@ -202,23 +287,30 @@ impl Wanted {
             is_whole: terms::is_whole(&folded),
             id: text.parse().ok(),
             digest: DigestBeginning::new(&folded),
+            end: if folded.chars().count() < END_LETTERS_MIN {
+                Vec::new()
+            } else {
+                text::trigrams_of_end(&folded)
+            },
             text: folded,
         }
     }
 
     fn look_at(&self, id: EntryId, row: &EntryRow<'_>) -> Option<Match> {
         let mut best = (self.id == Some(id)).then_some(Match::Whole);
-        let mut note = |kind: Option<Match>| match kind {
-            Some(Match::Whole) => best = Some(Match::Whole),
-            Some(Match::Beginning) => best = best.or(Some(Match::Beginning)),
-            None => {}
-        };
+        let mut note = |kind: Option<Match>| best = best.max(kind);
         let head = &row.head;
         let texts = [Some(head.source_name), head.serial, head.part];
         let reported = row.reports().map(|report| report.report_id);
         let former = row.former().map(Some);
         for text in texts.into_iter().chain(reported).chain(former).flatten() {
             note(begins(&fold(text), &self.text));
+        }
+        if !self.end.is_empty() {
+            let serials = head.serial.into_iter().chain(row.former_serials());
+            for serial in serials {
+                note(fold(serial).ends_with(&self.text).then_some(Match::End));
+            }
         }
         if let Some(digest) = &self.digest {
             let of_reports = row.reports().map(|report| [report.blake3, report.sha256]);

@@ -6,6 +6,7 @@ use super::overlay::{Counter, CounterKey, PersonalFields};
 use super::postings::Bits;
 use super::rows::{self, HoldRow, LockRow, PendingPurgeRow, Totals};
 use super::tables::{self, Bytes, Field, Span};
+use super::text::Trigram;
 use crate::id::EventSeq;
 use redb::{AccessGuard, Database, ReadOnlyTable, ReadableDatabase};
 use std::collections::BTreeMap;
@@ -121,6 +122,19 @@ impl Reader {
             spans.push((span.value(), whole));
         }
         Ok(spans)
+    }
+
+    /// Adds the entries of `span` with a trigram to `bits`.
+    pub(super) fn add_trigram(
+        &self,
+        span: Span,
+        trigram: Trigram,
+        bits: &mut Bits,
+    ) -> Result<(), IndexError> {
+        match self.trigrams.get(tables::trigram_key(span, trigram))? {
+            Some(packed) => bits.insert_packed(packed.value()),
+            None => Ok(()),
+        }
     }
 
     /// Returns the packed set of the entries of `span` with `term`.

@@ -138,6 +138,13 @@ fn single_byte(byte: u8) -> Trigram {
     Trigram::from(byte) << 16 | 0xffff
 }
 
+/// Returns the trigrams that every text ending with `folded` has. Empty for a text of one byte.
+pub(super) fn trigrams_of_end(folded: &str) -> Vec<Trigram> {
+    let mut trigrams = Vec::new();
+    Trigrams::default().of(folded, |trigram| trigrams.push(trigram));
+    trigrams
+}
+
 /// Returns the ranges of trigrams that every text containing `part` has. All ranges are inclusive,
 /// and all must be met.
 ///

@@ -223,9 +223,11 @@ impl Snapshot {
     }
 
     /// Finds entries by entry id, serial, part, file name or report id (whole, then as a beginning,
-    /// in any letter case), and by the beginning of a hash from 6 digits on.
+    /// in any letter case), by the beginning of a hash from 6 digits on, and by the end of a serial
+    /// from 4 letters on.
     ///
-    /// Best matches come first, the newest first among equals. Purged entries are included.
+    /// Best matches come first: whole, then beginnings, then ends; the newest first among equals.
+    /// Purged entries are included.
     ///
     /// ```
     /// use annals::archive::{Archive, NewEntry};
@@ -234,8 +236,10 @@ impl Snapshot {
     /// # let dir = tempfile::tempdir().expect("a temporary folder");
     /// # let archive = Archive::builder().create(dir.path().join("store"))?;
     /// let archived = archive.put(NewEntry::new("ICT").serial("SN1042"), &b"content"[..])?;
-    /// let found = archive.snapshot()?.find("sn10", 20)?;
-    /// assert_eq!(found[0].id, archived.id);
+    /// for text in ["sn10", "1042"] {
+    ///     let found = archive.snapshot()?.find(text, 20)?;
+    ///     assert_eq!(found[0].id, archived.id);
+    /// }
     /// # archive.close()
     /// # }
     /// ```

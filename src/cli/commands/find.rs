@@ -21,13 +21,15 @@ const HASH_DIGITS: usize = 64;
 
 /// Find entries by serial, part, file name, report id or hash
 ///
-/// The whole or the beginning of any of them; of a hash, SHA-256 or BLAKE3, at least six digits.
-/// Best matches first, purged ones too. For a hash it also says which content of the entry it is,
-/// which attempt made it, and where and when it was submitted.
+/// The whole or the beginning of any of them; of a hash, SHA-256 or BLAKE3, at least six digits. Of
+/// a serial, its last four or more letters will do. Best matches first, purged ones too. For a hash
+/// it also says which content of the entry it is, which attempt made it, and where and when it was
+/// submitted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   annals find SN1042
+  annals find 1042
   annals find 8f2c91 --json
   annals find --same-as report.json
 

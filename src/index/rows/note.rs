@@ -129,6 +129,15 @@ impl<'a> EntryRow<'a> {
         labels
     }
 
+    /// Returns the serials that notes corrected.
+    pub(in crate::index) fn former_serials(&self) -> impl Iterator<Item = &'a str> {
+        let changes = self.notes.iter().flat_map(|note| &note.changes);
+        changes.filter_map(|change| match change.fact {
+            FactRow::Serial => change.old,
+            _ => None,
+        })
+    }
+
     /// Returns the serials and parts that notes corrected.
     pub(in crate::index) fn former(&self) -> impl Iterator<Item = &'a str> {
         let changes = self.notes.iter().flat_map(|note| &note.changes);

@@ -85,15 +85,13 @@ proptest! {
         }
         let hash = blob(5).sha256.to_string();
         for word in words.iter().map(String::as_str).chain([&hash[..], &hash[..7], &hash[..20]]) {
-            let (mut exact, mut begun) = (Vec::new(), Vec::new());
+            let mut ranked = [Vec::new(), Vec::new(), Vec::new()];
             for entry in all.iter().rev() {
-                match answers(entry, word) {
-                    Some(true) => exact.push(entry.id.0),
-                    Some(false) => begun.push(entry.id.0),
-                    None => {}
+                if let Some(rank) = answers(entry, word) {
+                    ranked[rank].push(entry.id.0);
                 }
             }
-            exact.extend(begun);
+            let exact = ranked.concat();
             for limit in [3, 1000] {
                 let found: Vec<u64> = view.find(word, limit).expect("sound").iter().map(|entry| entry.id.0).collect();
                 prop_assert_eq!(&found[..], &exact[..exact.len().min(limit)], "{} {}", word, limit);

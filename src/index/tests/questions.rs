@@ -329,9 +329,9 @@ pub(super) fn in_order(mut entries: Vec<Entry>, sort: Sort) -> Vec<Entry> {
     entries
 }
 
-/// Returns how an entry matches a word: `Some(true)` in full, `Some(false)` by prefix, `None` not
-/// at all.
-pub(super) fn answers(entry: &Entry, word: &str) -> Option<bool> {
+/// Returns how an entry matches a word: 0 in full, 1 by prefix, 2 by the end of a serial, `None`
+/// not at all.
+pub(super) fn answers(entry: &Entry, word: &str) -> Option<usize> {
     let word = fold(word);
     let reports = || entry.attempts.iter().flat_map(|attempt| &attempt.reports);
     let mut texts = vec![
@@ -353,13 +353,17 @@ pub(super) fn answers(entry: &Entry, word: &str) -> Option<bool> {
         .map(|text| fold(text).into_owned())
         .collect();
     if texts.iter().any(|text| *text == word) || entry.id.to_string() == word {
-        Some(true)
-    } else {
-        texts
-            .iter()
-            .any(|text| text.starts_with(&*word))
-            .then_some(false)
+        return Some(0);
     }
+    if texts.iter().any(|text| text.starts_with(&*word)) {
+        return Some(1);
+    }
+    let changes = entry.notes.iter().flat_map(|note| &note.changes);
+    let serials = changes.filter(|change| change.fact == FactName::Serial);
+    let mut serials = serials.filter_map(|change| change.old.as_ref());
+    let ends = |serial: &String| fold(serial).ends_with(&*word);
+    let ended = entry.unit.serial.iter().any(ends) || serials.any(ends);
+    (word.chars().count() >= 4 && ended).then_some(2)
 }
 
 pub(super) fn sorts() -> impl Strategy<Value = Sort> {
