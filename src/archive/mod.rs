@@ -73,6 +73,7 @@ pub use purging::grace::{PendingPurge, UndonePurge};
 pub use purging::impact::{HeldOverLimit, ImpactGroup, PlanImpact};
 pub use purging::locks::{NewLock, RetentionLock};
 pub use purging::purge::{PurgeOutcome, RecordedPurge};
+pub use reading::counts_by::Bin;
 pub use reading::entries::Entries;
 pub use reading::failures::{FailureGroup, MakerGroup};
 pub use reading::follow::{EventStream, NextEvent, StopEvents};

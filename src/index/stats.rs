@@ -1,12 +1,9 @@
 //! Exact counts and sums of entries, updated by every event.
 
-use std::collections::BTreeMap;
-use std::ops::ControlFlow;
-
 use super::error::IndexError;
 use super::overlay::{Counter, CounterKey};
+use super::terms;
 use super::view::View;
-use super::{rows, terms};
 use crate::entry::{Entry, Status};
 use crate::query::{Direction, Query, Sort, SortField};
 use crate::time::Timestamp;
@@ -77,38 +74,6 @@ impl View {
             oldest: self.first_archived(Direction::Asc)?,
             newest: self.first_archived(Direction::Desc)?,
         })
-    }
-
-    /// Returns the entries that are not purged, grouped by status and by day. `day_of` maps the
-    /// time of archiving to a day.
-    ///
-    /// The counters know only UTC days, so this reads the head of every entry.
-    pub(crate) fn groups_by_day(
-        &self,
-        mut day_of: impl FnMut(Timestamp) -> i64,
-    ) -> Result<Vec<CounterGroup>, IndexError> {
-        let mut groups: BTreeMap<(i64, u8), Counter> = BTreeMap::new();
-        self.walk_rows(|_, row| {
-            let head = rows::decode_head(row)?;
-            if head.purged_at.is_none() {
-                let key = (day_of(head.archived_at), head.status as u8);
-                let counter = groups.entry(key).or_default();
-                counter.entries += 1;
-                counter.bytes += head.size;
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        let groups = groups.into_iter().filter_map(|((day, status), counter)| {
-            Some(CounterGroup {
-                converter: String::new(),
-                day,
-                status: *Status::ALL.get(usize::from(status))?,
-                purged: false,
-                entries: counter.entries,
-                bytes: counter.bytes,
-            })
-        });
-        Ok(groups.collect())
     }
 
     fn first_archived(&self, direction: Direction) -> Result<Option<Timestamp>, IndexError> {

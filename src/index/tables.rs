@@ -13,7 +13,7 @@
 //! | `digests` | span, the first 12 bits of digests of sources and reports | for each of them, ascending: its next 24 bits, the entry's place in the span u16, both big-endian |
 //! | `trigrams` | span, three bytes of folded text | packed set of the ids with that text |
 //! | `ordinals` | span, field | for each entry of the span, by rank: which of the field's terms is its own |
-//! | `times` | block | for each entry of the block, as numbers: how far it is from the entry before, and how much later it was archived in microseconds, with the sign in the lowest bit; where its source has a time, how much later that is than its archiving |
+//! | `times` | block | for each entry of the block, as numbers: how far it is from the entry before, and how much later it was archived in microseconds, with the sign in the lowest bit; where its source has a time, how much later that is than its archiving; the bytes of its source |
 //! | `zones` | span | oldest and newest archived-at of the span, then of each of its 64 blocks: (i64, i64) |
 //! | `blobs` | blob | blob row |
 //! | `children` | blob | the blobs it is cut into, 32 bytes each |
@@ -40,7 +40,7 @@ use crate::query::SortField;
 
 /// The version of the layout. It grows with every change of a layout or of what events are turned
 /// into. Another number calls for a rebuild.
-pub(super) const SCHEMA: u32 = 13;
+pub(super) const SCHEMA: u32 = 14;
 /// Marks a file that is still being built and is no index yet.
 pub(super) const SCHEMA_HALF_MADE: u32 = 0;
 
@@ -339,7 +339,8 @@ impl Zones {
     }
 }
 
-/// The times of an entry, in microseconds.
+/// The times of an entry, in microseconds, and its size: what is summed up over many entries
+/// without reading their rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Times {
     /// The entry's position in its *span*.
@@ -347,6 +348,8 @@ pub(super) struct Times {
     pub(super) archived: i64,
     /// When its source was last changed; `None` when that is not known.
     pub(super) changed: Option<i64>,
+    /// Bytes of its source.
+    pub(super) size: u64,
 }
 
 /// Appends entries to the value of a block. They must ascend, and come after those that are there.
@@ -360,6 +363,7 @@ pub(super) fn push_times(block: &mut Vec<u8>, entries: &[Times]) {
         if let Some(changed) = next.changed {
             put_signed(block, changed.wrapping_sub(next.archived));
         }
+        put_number(block, next.size);
         (low, archived) = (next.low, next.archived);
     }
 }
@@ -381,6 +385,7 @@ pub(super) fn times(block: &[u8]) -> impl Iterator<Item = Times> + '_ {
             low,
             archived,
             changed,
+            size: take_number(&mut rest)?,
         })
     })
 }
@@ -445,6 +450,7 @@ mod tests {
             low,
             archived,
             changed,
+            size: u64::MAX - u64::from(low),
         });
         for cut in 0..=entries.len() {
             let mut block = Vec::new();

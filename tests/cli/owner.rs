@@ -284,6 +284,7 @@ const CASES: &[Case] = &[
     case(&["stats"], 0, Exactly),
     case(&["stats", "--by", "status", "--json"], 0, Exactly),
     case(&["stats", "--by", "day"], 0, Exactly),
+    case(&["stats", "--by", "hour", "--json"], 0, Exactly),
     case(&["verify", "--deep"], 0, Exactly),
     case(&["verify", "--record"], 0, ButForTimes),
     case(&["review", "--from", "1", "--to", "3"], 0, Exactly),

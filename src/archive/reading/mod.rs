@@ -1,5 +1,6 @@
 //! What comes out.
 
+pub(super) mod counts_by;
 pub(super) mod entries;
 pub(super) mod failures;
 pub(super) mod follow;

@@ -247,15 +247,6 @@ impl Snapshot {
         Ok(self.view.find(text, limit)?)
     }
 
-    /// Groups the entries that are not purged by day of archiving. `day_of` says which day an
-    /// instant falls on, counted from 1970-01-01.
-    ///
-    /// Reads every entry; [`Stats::days`] has the days of UTC without.
-    pub fn days(&self, day_of: impl FnMut(Timestamp) -> i64) -> Result<Vec<Group>> {
-        let counters = self.view.groups_by_day(day_of)?;
-        Ok(grouped(counters.iter(), |group| day(group.day)))
-    }
-
     /// Returns the names of the converters that entries were archived for, purged entries included.
     pub fn converters(&self) -> Result<BTreeSet<String>> {
         let groups = self.view.stats()?.groups;

@@ -4,10 +4,10 @@ use crate::archive::{Access, Group, Stats};
 use crate::cli::render::{Canvas, Cell, Column, Table, count, counted, facts, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::service::entries::outdated_words;
-use crate::service::objects::{By, Doubts, StatsObject, totals_in};
+use crate::service::objects::{By, Doubts, StatsObject};
 use crate::service::time::Zone;
 
-/// Show how much there is, by converter, day or status
+/// Show how much there is, by converter, status or time
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -23,9 +23,14 @@ pub(crate) struct Args {
 const fn title(by: By, zone: &Zone) -> &'static str {
     match (by, zone) {
         (By::Converter, _) => "CONVERTER",
+        (By::Status, _) => "STATUS",
+        (By::Hour, _) => "HOUR",
         (By::Day, Zone::Utc) => "DAY (UTC)",
         (By::Day, Zone::Of(_)) => "DAY",
-        (By::Status, _) => "STATUS",
+        (By::Week, Zone::Utc) => "WEEK (UTC)",
+        (By::Week, Zone::Of(_)) => "WEEK",
+        (By::Month, Zone::Utc) => "MONTH (UTC)",
+        (By::Month, Zone::Of(_)) => "MONTH",
     }
 }
 
@@ -53,15 +58,18 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let archive = context.open(Access::ReadOnly)?;
     let snapshot = archive.snapshot()?;
     let zone = context.zone();
-    let stats = totals_in(&snapshot, args.by, &zone)?;
+    let stats = snapshot.stats()?;
+    let groups = args.by.map(|by| by.groups(&stats, &snapshot, &zone));
+    let groups = groups.transpose()?.unwrap_or_default();
     let doubts = Doubts::of(&context.desk(&archive), &snapshot)?;
     if context.json() {
-        context.print_json(&StatsObject::new(&stats, &doubts, args.by, &zone))?;
+        let broken_down = args.by.map(|by| (by, &*groups));
+        context.print_json(&StatsObject::new(&stats, &doubts, broken_down, &zone))?;
     } else {
         let canvas = context.canvas();
         let text = match args.by {
             None => totals(&stats, &doubts, &zone, canvas),
-            Some(by) => breakdown(by.groups(&stats), title(by, &zone), canvas),
+            Some(by) => breakdown(&groups, title(by, &zone), canvas),
         };
         context.print(text)?;
     }
@@ -185,7 +193,7 @@ mod tests {
         assert_eq!(plain["oldest"], "2026-03-01T07:30:00.000000+00:00");
         assert_eq!(plain["converters"][0]["name"], "ICT CSV");
         assert!(plain.get("groups").is_none());
-        let by_day = StatsObject::new(&stats, &doubts, Some(By::Day), &Zone::Utc);
+        let by_day = StatsObject::new(&stats, &doubts, Some((By::Day, &stats.days)), &Zone::Utc);
         let by_day = serde_json::to_value(by_day).expect("json");
         assert_eq!(by_day["by"], "day");
         assert_eq!(by_day["groups"][0]["failed"], 8);

@@ -4,6 +4,7 @@
 mod by_id;
 mod by_term;
 mod by_time;
+mod counts_over;
 mod group_by_term;
 mod listing;
 mod matcher;

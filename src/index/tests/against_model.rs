@@ -51,7 +51,21 @@ proptest! {
             let found = view.entry(entry.id).expect("sound");
             prop_assert_eq!(found.as_ref(), Some(entry));
         }
+        let edges = [i64::MIN, -4_000_000_000, 0, 3, 86_400_000_000, 100_000_000_000];
         for (filter, sort, limit) in &queries {
+            let counted = view.counts_over(filter, &edges).expect("sound");
+            let counted: Vec<_> = counted.iter().map(|of| (of.by_status, of.bytes)).collect();
+            let mut expected = vec![([0; Status::ALL.len()], 0); edges.len() - 1];
+            for entry in all.iter().filter(|entry| selects(filter, entry)) {
+                let at = entry.archived_at.micros();
+                let period = edges.windows(2).position(|edge| (edge[0]..edge[1]).contains(&at));
+                if let Some(period) = period {
+                    let status = Status::ALL.iter().position(|status| *status == entry.status);
+                    expected[period].0[status.expect("known")] += 1;
+                    expected[period].1 += entry.size;
+                }
+            }
+            prop_assert_eq!(counted, expected, "{:?}", filter);
             let expected: Vec<Entry> = all.iter().filter(|entry| selects(filter, entry)).cloned().collect();
             prop_assert_eq!(view.count(filter).expect("sound"), expected.len() as u64, "{:?}", filter);
             let expected = in_order(expected, *sort);

@@ -47,6 +47,7 @@ pub(super) fn write_postings(
                     low: entry.low,
                     archived: row.head.archived_at.micros(),
                     changed: row.source_modified.map(Timestamp::micros),
+                    size: row.head.size,
                 });
                 continue;
             }

@@ -172,7 +172,7 @@ impl Filters {
                 file: filter.file.clone(),
                 meta: filter.meta.clone(),
                 label: filter.label.clone(),
-                hold: filter.hold.as_ref().map(ToString::to_string),
+                hold: filter.hold.clone().map(String::from),
                 file_time_from: filter.file_time_from.map(time),
                 file_time_to: filter.file_time_to.map(time),
                 job: filter.job,

@@ -26,6 +26,6 @@ pub use promotion::{ConverterObject, PromotionObject, WaiverObject};
 pub use ran_on::{RanOn, ran_on_lines};
 pub use reasons::{Kind, Kinds};
 pub use shown_entry::ShownEntry;
-pub use stats::{By, Doubts, StatsObject, totals_in};
+pub use stats::{By, Doubts, StatsObject};
 pub use timeline::{Moment, timeline};
 pub use why::{WhyObject, conclusion, why_kept};

@@ -7,7 +7,7 @@ use crate::archive::{Group, MakerGroup, Snapshot, Stats};
 use crate::query::{Filter, Suspicious};
 use crate::service::desk::Desk;
 use crate::service::entries::current_identities;
-use crate::service::time::Zone;
+use crate::service::time::{Every, Zone};
 use crate::time::Timestamp;
 
 /// What totals are broken down by.
@@ -17,20 +17,45 @@ use crate::time::Timestamp;
 pub enum By {
     /// The converter that entries were archived for
     Converter,
-    /// Days of your own zone, or of UTC with --utc
-    Day,
     /// What became of them
     Status,
+    /// Hours of your own zone, or of UTC with --utc
+    Hour,
+    /// Days of your own zone, or of UTC with --utc
+    Day,
+    /// Weeks from Monday on
+    Week,
+    /// Months
+    Month,
 }
 
 impl By {
-    /// Returns the groups of totals.
-    pub fn groups(self, stats: &Stats) -> &[Group] {
-        match self {
-            Self::Converter => &stats.converters,
-            Self::Day => &stats.days,
-            Self::Status => &stats.statuses,
-        }
+    /// Returns the groups of totals: `stats` of the whole store, or counts over time in `zone`.
+    pub fn groups(self, stats: &Stats, snapshot: &Snapshot, zone: &Zone) -> Result<Vec<Group>> {
+        let every = match self {
+            Self::Converter => return Ok(stats.converters.clone()),
+            Self::Status => return Ok(stats.statuses.clone()),
+            Self::Hour => Every::Hour,
+            Self::Day => Every::Day,
+            Self::Week => Every::Week,
+            Self::Month => Every::Month,
+        };
+        let (Some(oldest), Some(newest)) = (stats.oldest, stats.newest) else {
+            return Ok(Vec::new());
+        };
+        let edges = every.edges(oldest, newest, zone);
+        let bins = snapshot.counts_by(&Filter::default(), &edges)?.into_iter();
+        let bins = bins.filter(|bin| bin.entries > 0);
+        let groups = bins.map(|bin| Group {
+            name: every.name(bin.from, zone),
+            entries: bin.entries,
+            sources_bytes: bin.bytes,
+            success: bin.success,
+            failed: bin.failed,
+            pending: bin.pending,
+            other: bin.other,
+        });
+        Ok(groups.collect())
     }
 }
 
@@ -56,15 +81,6 @@ impl Doubts {
             outdated: snapshot.outdated(&Filter::default(), &current)?,
         })
     }
-}
-
-/// Returns the totals, with days of `zone` when they are to be broken down by day.
-pub fn totals_in(snapshot: &Snapshot, by: Option<By>, zone: &Zone) -> Result<Stats> {
-    let mut stats = snapshot.stats()?;
-    if let (Some(By::Day), Zone::Of(_)) = (by, zone) {
-        stats.days = snapshot.days(|time| zone.day_number(time))?;
-    }
-    Ok(stats)
 }
 
 /// The totals, and at most one breakdown, because the one by day may have thousands of rows.
@@ -113,8 +129,13 @@ pub struct StatsObject<'a> {
 }
 
 impl<'a> StatsObject<'a> {
-    /// Returns the object of totals, with times in `zone`.
-    pub fn new(stats: &'a Stats, doubts: &'a Doubts, by: Option<By>, zone: &Zone) -> Self {
+    /// Returns the object of totals and one breakdown, with times in `zone`.
+    pub fn new(
+        stats: &'a Stats,
+        doubts: &'a Doubts,
+        broken_down: Option<(By, &'a [Group])>,
+        zone: &Zone,
+    ) -> Self {
         Self {
             entries: stats.entries,
             purged: stats.purged,
@@ -133,8 +154,8 @@ impl<'a> StatsObject<'a> {
             suspicious: doubts.suspicious,
             outdated: &doubts.outdated,
             converters: &stats.converters,
-            by,
-            groups: by.map(|by| by.groups(stats)),
+            by: broken_down.map(|(by, _)| by),
+            groups: broken_down.map(|(_, groups)| groups),
         }
     }
 }

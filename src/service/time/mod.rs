@@ -2,8 +2,10 @@
 
 mod ages;
 mod dates;
+mod periods;
 mod zone;
 
 pub use ages::parse_age;
 pub use dates::parse_when;
+pub use periods::Every;
 pub use zone::{NoSuchTime, Rules, Zone};

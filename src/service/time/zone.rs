@@ -97,12 +97,6 @@ impl Zone {
         to_chrono(self.rules().to_datetime(instant))
     }
 
-    /// Returns the day that clocks of the zone show at `time`, as days since 1970-01-01.
-    pub fn day_number(&self, time: Timestamp) -> i64 {
-        let day = self.wall(time).date();
-        day.signed_duration_since(NaiveDate::default()).num_days()
-    }
-
     /// Returns the first instant of a day: midnight, or the end of the gap when the clocks skipped
     /// midnight.
     pub fn start_of(&self, day: NaiveDate) -> Result<Timestamp, NoSuchTime> {
