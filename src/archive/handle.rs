@@ -243,7 +243,13 @@ impl Archive {
     /// ```
     pub fn close(self) -> Result<()> {
         match self.actor {
-            None => self.handle.shut_down(Closing::MakeSmall),
+            None => {
+                if self.is_writable() {
+                    // A store that failed says so below.
+                    let _ = self.record_sign_ins_left();
+                }
+                self.handle.shut_down(Closing::MakeSmall)
+            }
             Some(_) => self.store().health.check(),
         }
     }

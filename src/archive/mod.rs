@@ -89,6 +89,7 @@ pub use signing::prove::EventProof;
 pub use state::compact_outcome::CompactOutcome;
 pub use state::running_jobs::{FinishedBy, JobProgress, JobRun, Turn, Turns};
 pub use state::signing::RecordedCheckpoint;
+pub use writing::access::HandingOut;
 #[cfg(feature = "host")]
 pub(crate) use writing::access::RECORD_ACCESS;
 pub use writing::annotate::Annotation;

@@ -6,7 +6,6 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{Meta, ParseWordError};
-use crate::event::retention::EntryRanges;
 use crate::id::{EventSeq, Sha256};
 use crate::time::Timestamp;
 
@@ -135,21 +134,6 @@ impl Refusal {
             Self::Lock => "lock",
         }
     }
-}
-
-/// See [`Body::Accessed`](crate::event::Body::Accessed).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Accessed {
-    /// The entries whose contents were handed out.
-    pub entries: EntryRanges,
-    /// How many they are.
-    pub count: u64,
-    /// How: "cat", "restore" or "export".
-    pub how: String,
-    /// The folder or file they went to; absent for standard output.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
 }
 
 /// See [`Body::ClockStepped`](crate::event::Body::ClockStepped).

@@ -1,6 +1,7 @@
 //! Every kind of fact that can be recorded, with its versions. `format::leaf` converts events to
 //! bytes.
 
+mod access;
 mod annotation;
 mod audit;
 mod conversion;
@@ -19,10 +20,11 @@ use serde::{Deserialize, Serialize};
 use crate::id::EventSeq;
 use crate::time::Timestamp;
 
+pub use access::{Accessed, Door, Handed};
 pub use annotation::Annotated;
 pub use audit::{
-    Accessed, ClockStepped, ContentsCount, Counts, Exported, PurgeRefused, Refusal, Reviewed,
-    Scope, Verdict, Verified,
+    ClockStepped, ContentsCount, Counts, Exported, PurgeRefused, Refusal, Reviewed, Scope, Verdict,
+    Verified,
 };
 pub use conversion::{
     BundleFile, ConfigChanged, Converted, ConverterRegistered, Corrected, Reported, SubmitIntended,
@@ -266,7 +268,7 @@ bodies! {
     Verified(Verified) = "annals.verified.v1",
     /// Somebody reviewed a range of the log.
     Reviewed(Reviewed) = "annals.reviewed.v1",
-    /// Contents were handed out.
+    /// Contents were handed out, or somebody was not let in.
     Accessed(Accessed) = "annals.accessed.v1",
     /// The wall clock jumped against the monotonic clock, or went back.
     ClockStepped(ClockStepped) = "annals.clock.stepped.v1",

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::entry::Part;
-use crate::event::{Body, Erased, Event, JobStop};
+use crate::event::{Accessed, Body, Erased, Event, JobStop};
 use crate::id::EventSeq;
 use crate::time::Timestamp;
 
@@ -53,6 +53,15 @@ fn entries(count: u64) -> String {
         1 => "1 entry".to_owned(),
         _ => format!("{count} entries"),
     }
+}
+
+fn accessed(fact: &Accessed) -> String {
+    let door = fact.door.as_deref().map_or("", |_| " through the page");
+    if fact.is_refused() {
+        let from = fact.from.join(", ");
+        return format!("{} refused by {}{door}, from {from}", fact.count, fact.how);
+    }
+    format!("{} by {}{door}", entries(fact.count), fact.how)
 }
 
 /// Returns whose value was erased.
@@ -162,7 +171,7 @@ fn summary(body: &Body) -> Option<String> {
             "events {} to {} {}: {}",
             fact.from, fact.to, fact.verdict, fact.reason
         ),
-        Body::Accessed(fact) => format!("{} by {}", entries(fact.count), fact.how),
+        Body::Accessed(fact) => accessed(fact),
         Body::ClockStepped(fact) => format!("by {} ms, to {}", fact.step_ms, fact.found),
         Body::SubmitRejected(fact) => {
             format!("entry {}: {} {}", fact.entry, fact.status, fact.text)

@@ -17,6 +17,7 @@ pub(super) mod pins;
 pub(super) mod placing;
 pub(super) mod reclaimable;
 pub(super) mod running_jobs;
+pub(super) mod sign_ins;
 pub(super) mod signing;
 pub(super) mod store;
 pub(super) mod tree_file;

@@ -16,6 +16,7 @@ use crate::archive::state::leftovers::Leftovers;
 use crate::archive::state::pack_store::PackStore;
 use crate::archive::state::pins::Pins;
 use crate::archive::state::running_jobs::RunningJobs;
+use crate::archive::state::sign_ins::SignIns;
 use crate::archive::state::signing::Signing;
 use crate::archive::state::tree_file::TreeFile;
 use crate::archive::state::watermark::Watermark;
@@ -60,6 +61,8 @@ pub(in crate::archive) struct Store {
     pub(in crate::archive) newest_before: OnceLock<Timestamp>,
     /// Held while a declaration of personal fields is made from the one before.
     pub(in crate::archive) declaring: Mutex<()>,
+    /// Sign-ins that were refused lately.
+    pub(in crate::archive) sign_ins: Mutex<SignIns>,
 }
 
 /// What an opening knows of a store when it puts the parts together.
@@ -130,6 +133,7 @@ impl Store {
             log_damage,
             content_damage: OnceLock::new(),
             declaring: Mutex::default(),
+            sign_ins: Mutex::default(),
         }
     }
 }

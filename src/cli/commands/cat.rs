@@ -2,6 +2,7 @@
 
 use crate::cli::content::{note_access, open_to_hand_out};
 use crate::cli::run::{Context, Exit, Failure};
+use crate::event::Handed;
 use crate::id::EntryId;
 use crate::service::content::{WhichReport, copy, open_report, open_source};
 use crate::service::entries::no_entry;
@@ -35,11 +36,17 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         .snapshot()?
         .entry(args.id)?
         .ok_or_else(|| no_entry(args.id))?;
+    let mut what = Handed::Source;
     let content = match args.report {
         None => open_source(&archive, &entry, &context.zone())?,
-        Some(which) => open_report(&archive, &entry, which, &context.zone())?.content,
+        Some(which) => {
+            let opened = open_report(&archive, &entry, which, &context.zone())?;
+            what = opened.handed();
+            opened.content
+        }
     };
-    note_access(&archive, "cat", None, || Ok(vec![args.id]), context)?;
+    let ids = || Ok(vec![args.id]);
+    note_access(&archive, what, "cat", None, ids, context)?;
     copy(content, |chunk| context.print(chunk))?;
     Ok(Exit::Done)
 }

@@ -9,7 +9,7 @@ use crate::cli::content::note_access;
 use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Meta;
-use crate::event::{EntryRanges, Event, Sealed};
+use crate::event::{EntryRanges, Event, Handed, Sealed};
 use crate::export::{self, Derived, Disclose, NewBundle, Tally, What, WithContents};
 use crate::id::EventSeq;
 use crate::query::{Filter, Purged};
@@ -106,7 +106,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     if let (true, What::Selection { entries, .. }) = (args.with_blobs, &what) {
         let to = path_text(&dir);
         let ids = || Ok(entries.iter().collect());
-        note_access(&archive, "export", Some(&to), ids, context)?;
+        note_access(&archive, Handed::Export, "export", Some(&to), ids, context)?;
     }
     let disclose = |event: &Event| disclosures(&archive, event);
     let disclose: Option<&Disclose<'_>> = args.with_personal.then_some(&disclose as _);

@@ -17,6 +17,7 @@ use crate::cli::content::{Replaces, Unpacked, note_access, open_to_hand_out};
 use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure, Tally};
 use crate::entry::Entry;
+use crate::event::Handed;
 use crate::export::certificate::RestoredAs;
 use crate::id::{BlobId, EntryId, Sha256};
 use crate::index::fold;
@@ -117,7 +118,14 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     fs::create_dir_all(&dir).map_err(|error| Failure::plain(Error::io("create", &dir, error)))?;
     let to = path_text(&dir);
     let ids = || living(&selected, &snapshot);
-    note_access(&archive, "restore", Some(&to), ids, context)?;
+    note_access(
+        &archive,
+        Handed::Contents,
+        "restore",
+        Some(&to),
+        ids,
+        context,
+    )?;
     let mut restore = Restore {
         archive: &archive,
         target: Target {

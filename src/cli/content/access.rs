@@ -1,8 +1,9 @@
 //! Records whose contents are handed out, where the configuration or the store asks for that.
 
 use crate::Result;
-use crate::archive::{Access, Archive};
+use crate::archive::{Access, Archive, HandingOut};
 use crate::cli::run::{Context, Failure};
+use crate::event::Handed;
 use crate::id::EntryId;
 use crate::service::content::{AccessRecord, is_access_recorded, record_access};
 
@@ -24,15 +25,22 @@ pub(crate) fn open_to_hand_out(context: &Context<'_>) -> Result<Archive> {
 /// Records that the contents of entries are handed out, if accesses are recorded. Call it before
 /// the first byte is handed out.
 ///
-/// `how` is the verb, `to` the destination, and `entries` lists the entries when they are needed.
+/// `what` is handed out by the verb `how` to the destination `to`, and `entries` lists the entries
+/// when they are needed.
 pub(crate) fn note_access(
     archive: &Archive,
+    what: Handed,
     how: &str,
     to: Option<&str>,
     entries: impl FnOnce() -> Result<Vec<EntryId>, Failure>,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    match record_access(&context.desk(archive), how, to, entries)? {
+    let out = || {
+        let mut out = HandingOut::new(what, entries()?, how);
+        out.to = to.map(str::to_owned);
+        Ok::<_, Failure>(out)
+    };
+    match record_access(&context.desk(archive), out)? {
         AccessRecord::NotAsked | AccessRecord::Recorded => {}
         AccessRecord::NotPossible(error) => context.warn(format_args!(
             "this access is not recorded: {}",

@@ -756,15 +756,24 @@ fn of_an_audit() -> impl Strategy<Value = Body> {
             })
         },
     );
-    let accessed =
-        (ranges(), number(), text(), of(text())).prop_map(|(entries, count, how, to)| {
+    let of_report = of((1_u32..9, 0_u32..9));
+    let words = (of(text()), of(text()), of(text()), of(text()));
+    let accessed = (ranges(), number(), text(), words, of_report, texts()).prop_map(
+        |(entries, count, how, (to, what, outcome, door), of_report, from)| {
             Body::Accessed(Accessed {
                 entries,
                 count,
                 how,
                 to,
+                what,
+                attempt: of_report.map(|(attempt, _)| AttemptNo(attempt)),
+                report: of_report.map(|(_, report)| report),
+                outcome,
+                door,
+                from,
             })
-        });
+        },
+    );
     let stepped =
         (seq(), time(), time(), any::<i64>()).prop_map(|(after, expected, found, step_ms)| {
             Body::ClockStepped(ClockStepped {
@@ -1150,6 +1159,14 @@ fn the_forms_of_notes_and_audits_are_pinned() {
         (
             "annals.accessed.v1",
             r#"{"entries":[[3,4],[9,9]],"count":3,"how":"restore","to":"/back"}"#,
+        ),
+        (
+            "annals.accessed.v1",
+            r#"{"entries":[[3,3]],"count":1,"how":"download","what":"report","attempt":2,"report":0,"door":"web","from":["127.0.0.1"]}"#,
+        ),
+        (
+            "annals.accessed.v1",
+            r#"{"count":41,"how":"token","what":"sign_in","outcome":"refused","door":"web","from":["10.0.0.7"]}"#,
         ),
         (
             "annals.clock.stepped.v1",

@@ -1,7 +1,6 @@
 //! Records whose contents are handed out, where the configuration or the store asks for that.
 
-use crate::archive::RECORD_ACCESS;
-use crate::id::EntryId;
+use crate::archive::HandingOut;
 use crate::service::desk::Desk;
 use crate::{Error, ErrorKind, Result};
 
@@ -19,17 +18,15 @@ pub enum AccessRecord {
 /// Records that the contents of entries are handed out, if accesses are recorded. Call it before
 /// the first byte is handed out.
 ///
-/// `how` is the verb, `to` the destination, and `entries` lists the entries when they are needed.
+/// `out` tells what is handed out, when that is needed.
 pub fn record_access<E: From<Error>>(
     desk: &Desk,
-    how: &str,
-    to: Option<&str>,
-    entries: impl FnOnce() -> Result<Vec<EntryId>, E>,
+    out: impl FnOnce() -> Result<HandingOut, E>,
 ) -> Result<AccessRecord, E> {
     if !is_access_recorded(desk)? {
         return Ok(AccessRecord::NotAsked);
     }
-    match desk.archive.record_access(&entries()?, how, to) {
+    match desk.archive.record_handing_out(&out()?) {
         Ok(()) => Ok(AccessRecord::Recorded),
         Err(error) if matches!(error.kind(), ErrorKind::ReadOnly | ErrorKind::Damaged) => {
             Ok(AccessRecord::NotPossible(error))
@@ -40,12 +37,9 @@ pub fn record_access<E: From<Error>>(
 
 /// Returns whether accesses are recorded: the configuration in use says so, or the store does.
 pub fn is_access_recorded(desk: &Desk) -> Result<bool> {
-    if desk
-        .config()
-        .is_some_and(|config| config.evidence.record_access)
-    {
+    let configured = desk.config();
+    if configured.is_some_and(|config| config.evidence.record_access) {
         return Ok(true);
     }
-    let recorded = desk.archive.recorded_config(RECORD_ACCESS)?;
-    Ok(recorded.as_deref() == Some("true"))
+    desk.archive.records_access()
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use super::read::{refuse_purged, refuse_purged_reports};
 use crate::archive::{Archive, BlobReader};
 use crate::entry::{Attempt, Entry, Outcome, Report};
+use crate::event::Handed;
 use crate::id::AttemptNo;
 use crate::service::time::Zone;
 use crate::{Error, ErrorKind};
@@ -36,10 +37,22 @@ impl FromStr for WhichReport {
 pub struct OpenReport<'a> {
     /// The attempt that made it.
     pub attempt: AttemptNo,
+    /// Its place among the reports of the attempt, from 0 on.
+    pub place: u32,
     /// What is known of it.
     pub report: &'a Report,
     /// Its bytes. Each piece is checked before it is handed out.
     pub content: BlobReader,
+}
+
+impl OpenReport<'_> {
+    /// Returns what it is, for the record of an access.
+    pub fn handed(&self) -> Handed {
+        Handed::Report {
+            attempt: self.attempt,
+            report: self.place,
+        }
+    }
 }
 
 /// Opens the last report of an attempt.
@@ -53,17 +66,18 @@ pub fn open_report<'a>(
     zone: &Zone,
 ) -> Result<OpenReport<'a>, Error> {
     refuse_purged(entry, zone)?;
-    let (attempt, report) = report_of(entry, which)?;
+    let (attempt, place, report) = report_of(entry, which)?;
     refuse_purged_reports(entry, attempt, zone)?;
     Ok(OpenReport {
         attempt,
+        place,
         report,
         content: archive.read(&report.blake3)?,
     })
 }
 
-/// Returns the last report of the chosen attempt.
-fn report_of(entry: &Entry, which: WhichReport) -> Result<(AttemptNo, &Report), Error> {
+/// Returns the last report of the chosen attempt, and its place among the attempt's reports.
+fn report_of(entry: &Entry, which: WhichReport) -> Result<(AttemptNo, u32, &Report), Error> {
     let attempt = match which {
         WhichReport::Newest => {
             let with_report = || {
@@ -90,7 +104,11 @@ fn report_of(entry: &Entry, which: WhichReport) -> Result<(AttemptNo, &Report), 
             .hint(format!("see its attempts with `annals show {}`", entry.id))
     };
     attempt
-        .and_then(|made: &Attempt| Some((made.attempt, made.reports.last()?)))
+        .and_then(|made: &Attempt| {
+            let last = made.reports.len().checked_sub(1)?;
+            let place = u32::try_from(last).unwrap_or(u32::MAX);
+            Some((made.attempt, place, &made.reports[last]))
+        })
         .ok_or_else(missing)
 }
 
@@ -110,11 +128,11 @@ mod tests {
             ..entry.attempts[0].clone()
         });
         assert_eq!(
-            report_of(&entry, WhichReport::Newest).expect("first").1,
+            report_of(&entry, WhichReport::Newest).expect("first").2,
             &first
         );
         assert_eq!(
-            report_of(&entry, WhichReport::Attempt(1)).expect("first").1,
+            report_of(&entry, WhichReport::Attempt(1)).expect("first").2,
             &first
         );
         for number in [2, 3] {

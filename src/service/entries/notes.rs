@@ -1,7 +1,7 @@
 //! Says in words what was added to an entry later.
 
 use crate::entry::Note;
-use crate::event::Accessed;
+use crate::event::{Accessed, Door};
 
 /// Returns what a note added and corrected, in a few words.
 pub fn note_words(note: &Note) -> String {
@@ -25,8 +25,18 @@ pub fn note_words(note: &Note) -> String {
 
 /// Returns how contents were handed out, for a timeline.
 pub fn accessed_words(fact: &Accessed) -> String {
-    match &fact.to {
-        Some(to) => format!("content handed out by {} to {to}", fact.how),
-        None => format!("content handed out by {}", fact.how),
-    }
+    let what = match (fact.what.as_deref(), fact.attempt, fact.report) {
+        (Some("source"), ..) => "source".to_owned(),
+        (Some("report"), Some(attempt), Some(report)) => {
+            format!("report {report} of attempt {attempt}")
+        }
+        _ => "content".to_owned(),
+    };
+    let to = fact.to.as_ref().map(|to| format!(" to {to}"));
+    let door = match fact.door.as_deref() {
+        Some(door) if door == Door::Web.name() => " through the page",
+        _ => "",
+    };
+    let to = to.unwrap_or_default();
+    format!("{what} handed out by {}{to}{door}", fact.how)
 }

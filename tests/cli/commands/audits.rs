@@ -233,7 +233,7 @@ fn contents_that_are_handed_out_are_on_record_where_the_configuration_says_so() 
 
     let shown = plant.run(&["show", "3"]).expect(0);
     assert!(
-        shown.text().contains("content handed out by cat"),
+        shown.text().contains("source handed out by cat"),
         "{}",
         shown.text()
     );

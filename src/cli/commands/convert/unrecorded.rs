@@ -8,6 +8,7 @@ use crate::cli::content::{note_access, open_to_hand_out};
 use crate::cli::render::{count, counted, differences};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::{Change, Trial, Verdict, try_entry};
+use crate::event::Handed;
 use crate::host::Config;
 use crate::id::{AttemptNo, EntryId};
 use crate::service::entries::no_entry;
@@ -38,7 +39,8 @@ pub(super) fn convert_unrecorded(
     let cancel = context.cancel_by_signal();
     let trial = try_entry(&archive, converter, id, &std::env::temp_dir(), &cancel)?;
     let trial = trial.ok_or_else(cancelled)?;
-    note_access(&archive, "convert", None, || Ok(vec![id]), context)?;
+    let ids = || Ok(vec![id]);
+    note_access(&archive, Handed::Contents, "convert", None, ids, context)?;
     let conversion = &trial.conversion;
     if context.json() {
         let mut converted = Converted::new(converter, conversion);
