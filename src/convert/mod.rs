@@ -67,4 +67,4 @@ pub use running::{
 };
 pub(crate) use running::{Session, Terms, is_bundle_name, record, run_on, run_over};
 pub use sandbox::{Enforcement, be_launcher};
-pub(crate) use scratch::{make_private, remove_abandoned};
+pub(crate) use scratch::{make_private, remove_abandoned, safe_name};

@@ -7,6 +7,7 @@
 pub mod content;
 pub mod desk;
 pub mod entries;
+pub mod entry;
 pub mod objects;
 pub mod time;
 pub mod words;

@@ -2,25 +2,16 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
-
-use crate::archive::{Access, Archive};
+use crate::archive::Access;
 use crate::cli::arguments::Comparing;
 use crate::cli::commands::reprocess::{configuration, configured_rules};
 use crate::cli::render::{counted, differences, escape};
 use crate::cli::run::{Context, Exit, Failure};
-use crate::convert::{
-    Change, ChangeInContext, CompareRules, Focus, PathPattern, Run, Verdict, compare_in_context,
-    judge,
-};
-use crate::entry::{Attempt, Entry, Outcome};
-use crate::id::{AttemptNo, EntryId};
-use crate::service::content::{refuse_purged, refuse_purged_reports};
+use crate::convert::PathPattern;
+use crate::entry::{Attempt, Outcome};
+use crate::id::EntryId;
 use crate::service::entries::no_entry;
-use crate::{Error, ErrorKind};
-
-/// Most bytes of a report that is compared.
-const REPORT_BYTES_MAX: u64 = 256 << 20;
+use crate::service::entry::Compare;
 
 /// Show what really differs between the reports of two attempts
 ///
@@ -59,27 +50,6 @@ pub(crate) struct Args {
     comparing: Comparing,
 }
 
-#[derive(Serialize)]
-struct Compared<'a> {
-    id: EntryId,
-    attempt: AttemptNo,
-    against: AttemptNo,
-    verdict: Verdict,
-    changes: Shown<'a>,
-    /// Number of differences that are not listed.
-    more_changes: u64,
-    ignored: &'a [Change],
-    more_ignored: u64,
-}
-
-/// The differences, with or without what is around them.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Shown<'a> {
-    Plain(Vec<&'a Change>),
-    InContext(&'a [ChangeInContext]),
-}
-
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let rules = configured_rules(configuration(context)?.as_ref());
     let rules = args.comparing.apply(rules);
@@ -88,58 +58,31 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         .snapshot()?
         .entry(args.id)?
         .ok_or_else(|| no_entry(args.id))?;
-    refuse_purged(&entry, &context.zone())?;
-    let (old, new) = pair(&entry, &args)?;
-    for attempt in [old, new] {
-        refuse_purged_reports(&entry, attempt.attempt, &context.zone())?;
-    }
-    let rules = rules.of_converter(&new.converter);
-    let reports = |attempt| reports_of(&archive, attempt);
-    let (old_reports, new_reports) = (reports(old)?, reports(new)?);
-    let as_run = |attempt: &Attempt, reports| Run {
-        outcome: attempt.status,
-        reports,
-        unit: None,
+    let asked = Compare {
+        attempt: args.attempt,
+        against: args.against,
+        path: args.path.clone(),
+        context: args.context,
+        limit: args.limit,
+        ..Compare::default()
     };
-    let judged = judge(rules, as_run(old, &old_reports), as_run(new, &new_reports));
-    let difference = &judged.difference;
-    let (around, more_around) = in_context(&args, rules, &old_reports, &new_reports);
+    let compared = asked.of(&archive, &entry, &rules, &context.zone())?;
     if context.json() {
-        let plain = difference.changes.iter();
-        let plain = plain.filter(|change| args.is_meant(change));
-        context.print_json(&Compared {
-            id: entry.id,
-            attempt: new.attempt,
-            against: old.attempt,
-            verdict: judged.verdict,
-            changes: match args.context {
-                Some(_) => Shown::InContext(&around),
-                None => Shown::Plain(plain.collect()),
-            },
-            more_changes: match args.context {
-                Some(_) => more_around,
-                None => difference.more_changes,
-            },
-            ignored: &difference.ignored,
-            more_ignored: difference.more_ignored,
-        })?;
+        context.print_json(&compared.object())?;
         return Ok(Exit::Done);
     }
+    let difference = &compared.difference;
     let mut text = format!(
         "entry {}: {} -> {}: {}\n",
         entry.id,
-        words(old),
-        words(new),
-        judged.verdict.name()
+        words(&compared.old),
+        words(&compared.new),
+        compared.verdict.name()
     );
-    let meant: Vec<&Change> = difference
-        .changes
-        .iter()
-        .filter(|change| args.is_meant(change))
-        .collect();
-    let mut more = more_around;
+    let meant = compared.meant();
+    let mut more = compared.more_around;
     if args.context.is_some() {
-        for change in &around {
+        for change in &compared.around {
             text += &differences::in_context(change, context.canvas());
         }
     } else if !meant.is_empty() {
@@ -160,7 +103,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         text += &differences::ignored(&difference.ignored, args.limit, context.canvas());
     }
     context.print(text)?;
-    let ignored = difference.ignored.len() as u64 + difference.more_ignored;
+    let ignored = compared.ignored();
     if ignored > 0 && !args.ignored {
         context.note(format_args!(
             "{} left out by rules; --ignored lists them, --strict counts them",
@@ -168,71 +111,6 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         ));
     }
     Ok(Exit::Done)
-}
-
-impl Args {
-    fn is_meant(&self, change: &Change) -> bool {
-        let pattern = self.path.as_ref();
-        pattern.is_none_or(|pattern| pattern.covers(&change.path))
-    }
-}
-
-/// Returns the differences with what is around them, if that is wanted.
-fn in_context(
-    args: &Args,
-    rules: &CompareRules,
-    old: &[Vec<u8>],
-    new: &[Vec<u8>],
-) -> (Vec<ChangeInContext>, u64) {
-    let Some(siblings) = args.context else {
-        return (Vec::new(), 0);
-    };
-    let focus = Focus {
-        path: args.path.clone(),
-        siblings,
-        limit: args.limit,
-    };
-    compare_in_context(rules, old, new, &focus)
-}
-
-/// Returns the attempts to compare, the older one first.
-fn pair<'a>(entry: &'a Entry, args: &Args) -> Result<(&'a Attempt, &'a Attempt), Error> {
-    let count = u32::try_from(entry.attempts.len()).unwrap_or(u32::MAX);
-    let find = |wanted: u32| {
-        entry
-            .attempts
-            .iter()
-            .find(|attempt| attempt.attempt.0 == wanted)
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::NotFound,
-                    format!("entry {} has no attempt {wanted}", entry.id),
-                )
-                .hint(format!("`annals show {}` lists its attempts", entry.id))
-            })
-    };
-    let newer = args.attempt.unwrap_or(count);
-    if args.against.is_none() && newer == count.min(1) {
-        return Err(Error::new(
-            ErrorKind::NotFound,
-            match count {
-                0 => format!("entry {} was never converted", entry.id),
-                _ => format!("there is no attempt before attempt 1 of entry {}", entry.id),
-            },
-        )
-        .hint("`annals reprocess ID` makes another attempt"));
-    }
-    let new = find(newer)?;
-    let old = find(args.against.unwrap_or(newer - 1))?;
-    Ok((old, new))
-}
-
-fn reports_of(archive: &Archive, attempt: &Attempt) -> Result<Vec<Vec<u8>>, Error> {
-    attempt
-        .reports
-        .iter()
-        .map(|report| archive.read_all(&report.blake3, REPORT_BYTES_MAX))
-        .collect()
 }
 
 /// Describes an attempt: `attempt 2 by ICT CSV 1.1.0`, with its outcome when it did not succeed.
@@ -248,48 +126,4 @@ fn words(attempt: &Attempt) -> String {
         attempt.attempt,
         escape(by.trim_end())
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::service::entries::sample;
-
-    #[test]
-    fn the_last_attempt_is_compared_with_the_one_before_unless_others_are_named() {
-        let mut entry = sample();
-        let args = |attempt, against| Args {
-            id: entry.id,
-            attempt,
-            against,
-            path: None,
-            context: None,
-            limit: 40,
-            ignored: false,
-            comparing: Comparing::default(),
-        };
-        let (none, second, cross) = (
-            args(None, None),
-            args(Some(2), None),
-            args(Some(1), Some(3)),
-        );
-        let error = pair(&entry, &none).expect_err("only one attempt");
-        assert_eq!(error.kind(), ErrorKind::NotFound);
-        for number in 2..=3 {
-            let mut attempt = entry.attempts[0].clone();
-            attempt.attempt = AttemptNo(number);
-            entry.attempts.push(attempt);
-        }
-        let numbers = |args: &Args| {
-            let (old, new) = pair(&entry, args).expect("both are there");
-            (old.attempt.0, new.attempt.0)
-        };
-        assert_eq!(numbers(&none), (2, 3));
-        assert_eq!(numbers(&second), (1, 2));
-        assert_eq!(numbers(&cross), (3, 1));
-        let missing = args(Some(9), None);
-        assert!(pair(&entry, &missing).is_err());
-        entry.attempts.clear();
-        assert!(pair(&entry, &none).is_err());
-    }
 }

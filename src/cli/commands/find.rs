@@ -11,25 +11,21 @@ use crate::cli::render::{Cell, Column, Style, Table};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Entry;
 use crate::id::Sha256;
-use crate::service::entries::FoundEntry;
+use crate::service::entries::{FoundEntry, searched};
 use crate::{Error, ErrorKind};
 
 /// Bytes of a file that are hashed at once.
 const PIECE_BYTES: usize = 256 << 10;
-/// Digits of a whole hash.
-const HASH_DIGITS: usize = 64;
 
 /// Find entries by serial, part, file name, report id or hash
 ///
-/// The whole or the beginning of any of them; of a hash, SHA-256 or BLAKE3, at least six digits. Of
-/// a serial, its last four or more letters will do. Best matches first, purged ones too. For a hash
-/// it also says which content of the entry it is, which attempt made it, and where and when it was
-/// submitted.
+/// The whole or the beginning of any of them; of a hash, SHA-256 or BLAKE3, at least six digits.
+/// Best matches first, purged ones too. For a hash it also says which content of the entry it is,
+/// which attempt made it, and where and when it was submitted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   annals find SN1042
-  annals find 1042
   annals find 8f2c91 --json
   annals find --same-as report.json
 
@@ -54,7 +50,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let limit = args.limit.unwrap_or(if for_people { 100 } else { 10_000 });
     let text = match (&args.same_as, &args.text) {
         (Some(file), _) => hash_of(file, context)?.to_string(),
-        (None, text) => as_hash(text.as_deref().unwrap_or_default()).to_owned(),
+        (None, text) => searched(text.as_deref().unwrap_or_default()).to_owned(),
     };
     let archive = context.open(Access::ReadOnly)?;
     let contents = archive.find_contents(&text, limit)?;
@@ -95,27 +91,6 @@ fn nothing(args: &Args, text: &str) -> Error {
         }
         None => Error::new(ErrorKind::NotFound, format!("nothing matches '{text}'"))
             .hint("`annals list --text TEXT` looks inside names, errors and metadata too"),
-    }
-}
-
-/// Returns the hash in a text as people paste it: with its kind in front, or as a line of
-/// `sha256sum`. Other text is returned as it is.
-fn as_hash(text: &str) -> &str {
-    let is_hex = |text: &str| text.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let trimmed = text.trim();
-    for kind in ["sha256:", "blake3:"] {
-        let begins = trimmed.get(..kind.len());
-        if let Some(rest) = trimmed.get(kind.len()..)
-            && begins.is_some_and(|begins| begins.eq_ignore_ascii_case(kind))
-            && !rest.is_empty()
-            && is_hex(rest)
-        {
-            return rest;
-        }
-    }
-    match trimmed.split_once(char::is_whitespace) {
-        Some((hash, _)) if hash.len() == HASH_DIGITS && is_hex(hash) => hash,
-        _ => text,
     }
 }
 
@@ -213,29 +188,5 @@ fn what(content: OwnContent) -> String {
     match content {
         OwnContent::Report { attempt, report } => format!("attempt {attempt}, report {report}"),
         _ => "source".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// People paste what other programs print.
-    #[test]
-    fn a_hash_is_recognised_in_what_people_paste() {
-        let hash = "8f2c91".repeat(11)[..64].to_owned();
-        for text in [
-            hash.clone(),
-            format!("sha256:{hash}"),
-            format!("SHA256:{hash}"),
-            format!("blake3:{hash}"),
-            format!("{hash}  report.json"),
-            format!("{hash} *report.json\n"),
-        ] {
-            assert_eq!(as_hash(&text), hash, "{text}");
-        }
-        for text in ["SN1042", "sha256:", "sha256:xyz", "8f2c91 x", "ä8f2c91", ""] {
-            assert_eq!(as_hash(text), text);
-        }
     }
 }

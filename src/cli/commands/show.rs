@@ -363,6 +363,8 @@ mod tests {
             actor: Some("mia".into()),
             pseudonym: None,
             summary: "archived SN1042.csv for ICT CSV, 5.0 KiB".into(),
+            actor_kind: None,
+            fact: None,
         };
         let page = page(&sample(), Vec::new(), &[moment], &Zone::Utc, PLAIN);
         let (blake3, sha256) = (sample().blake3, sample().sha256);

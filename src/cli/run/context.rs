@@ -219,6 +219,13 @@ impl<'a> Context<'a> {
         store::configuration(&self.globals, &self.caller_env)
     }
 
+    /// Returns the configuration file named by flag or environment, if there is one.
+    #[cfg(feature = "serve")]
+    pub(crate) fn config_file(&self) -> Option<PathBuf> {
+        let file = store::config_file(&self.globals, &self.caller_env)?;
+        Some(self.path(&file))
+    }
+
     /// Returns the folder of the store that this run is about.
     pub(crate) fn locate(&self) -> Result<PathBuf> {
         let (dir, _) = store::locate(&self.globals, &self.caller_env)?;

@@ -6,11 +6,16 @@ use serde::Serialize;
 
 use crate::host::{Host, HostStatus, RunSummary};
 use crate::time::Timestamp;
+#[cfg(feature = "serve")]
+use crate::web::Entrance;
 
 /// The status of an owner. The owner updates it while it works, and clients read it.
 pub(crate) struct State {
     status: Mutex<Status>,
     host: OnceLock<Arc<Host>>,
+    /// The page that this owner serves.
+    #[cfg(feature = "serve")]
+    entrance: OnceLock<Entrance>,
 }
 
 /// See [`State`].
@@ -64,6 +69,8 @@ impl State {
         Self {
             status: Mutex::new(status),
             host: OnceLock::new(),
+            #[cfg(feature = "serve")]
+            entrance: OnceLock::new(),
         }
     }
 
@@ -76,6 +83,19 @@ impl State {
     /// Returns the host, if one was set.
     pub(crate) fn host(&self) -> Option<&Arc<Host>> {
         self.host.get()
+    }
+
+    /// Sets the page that this owner serves from now on.
+    #[cfg(feature = "serve")]
+    pub(crate) fn open_entrance(&self, entrance: Entrance) {
+        // Setting fails only on a second call, which does not happen.
+        let _ = self.entrance.set(entrance);
+    }
+
+    /// Returns the page that this owner serves, if it does.
+    #[cfg(feature = "serve")]
+    pub(crate) fn entrance(&self) -> Option<&Entrance> {
+        self.entrance.get()
     }
 
     /// Records that a pass over the watch folders ended at `at`.

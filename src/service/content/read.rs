@@ -12,19 +12,25 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// Opens the source of `entry`, unless it is not there.
 pub fn open_source(archive: &Archive, entry: &Entry, zone: &Zone) -> Result<BlobReader> {
+    refuse_without_source(entry, zone)?;
+    archive.read(&entry.blake3)
+}
+
+/// Fails when the source of `entry` is not there, and says why.
+pub fn refuse_without_source(entry: &Entry, zone: &Zone) -> Result<()> {
     refuse_purged(entry, zone)?;
     refuse_facts_only(entry)?;
-    if let Some(gone) = entry.source_purge() {
-        let left = entry.attempts_with_reports().count();
-        let said = format!("the source of entry {}", entry.id);
-        let hint = if left > 0 {
-            "its reports are there: see `annals cat ID --report`"
-        } else {
-            "its facts are kept: see `annals show`"
-        };
-        return Err(part_purged(&said, gone, zone).hint(hint));
-    }
-    archive.read(&entry.blake3)
+    let Some(gone) = entry.source_purge() else {
+        return Ok(());
+    };
+    let left = entry.attempts_with_reports().count();
+    let said = format!("the source of entry {}", entry.id);
+    let hint = if left > 0 {
+        "its reports are there: see `annals cat ID --report`"
+    } else {
+        "its facts are kept: see `annals show`"
+    };
+    Err(part_purged(&said, gone, zone).hint(hint))
 }
 
 /// Fails when the reports of an attempt were purged, and says when and by which rule.

@@ -58,7 +58,8 @@ impl OpenReport<'_> {
 /// Opens the last report of an attempt.
 ///
 /// # Errors
-/// `NotFound` when the attempt has none, or when it was purged: then it says when and by which rule.
+/// `NotFound` when the attempt has none, or when it was purged: then it says when and by which
+/// rule.
 pub fn open_report<'a>(
     archive: &Archive,
     entry: &'a Entry,
@@ -76,8 +77,9 @@ pub fn open_report<'a>(
     })
 }
 
-/// Returns the last report of the chosen attempt, and its place among the attempt's reports.
-fn report_of(entry: &Entry, which: WhichReport) -> Result<(AttemptNo, u32, &Report), Error> {
+/// Returns the last report of the chosen attempt, whether its bytes are there or not, and its place
+/// among the attempt's reports.
+pub fn report_of(entry: &Entry, which: WhichReport) -> Result<(AttemptNo, u32, &Report), Error> {
     let attempt = match which {
         WhichReport::Newest => {
             let with_report = || {

@@ -3,6 +3,7 @@
 use crate::entry::{Entry, Meta};
 use crate::service::time::Zone;
 use crate::service::words::escape;
+use crate::{Error, ErrorKind, Result};
 
 /// How a cell is treated that a spreadsheet would take for a formula.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,21 +41,69 @@ const CSV_FIELDS: [&str; 24] = [
     "purged_by",
 ];
 
+/// The columns of a list in CSV, in their order; all of them by default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvColumns(Vec<usize>);
+
+impl Default for CsvColumns {
+    fn default() -> Self {
+        Self((0..CSV_FIELDS.len()).collect())
+    }
+}
+
+impl CsvColumns {
+    /// Returns the columns of these names, or all when none is named.
+    ///
+    /// # Errors
+    /// `Invalid` for a name that no column has.
+    pub fn named(names: &[String]) -> Result<Self> {
+        if names.is_empty() {
+            return Ok(Self::default());
+        }
+        let place = |name: &String| {
+            let place = CSV_FIELDS.iter().position(|field| field == name);
+            place.ok_or_else(|| {
+                let told = format!("there is no column '{name}'");
+                let known = CSV_FIELDS.join(", ");
+                Error::new(ErrorKind::Invalid, told).hint(format!("the columns are {known}"))
+            })
+        };
+        names.iter().map(place).collect::<Result<_>>().map(Self)
+    }
+
+    /// Returns the line of titles, with its line end.
+    pub fn title(&self) -> String {
+        let names: Vec<&str> = self.0.iter().map(|at| CSV_FIELDS[*at]).collect();
+        format!("{}\r\n", names.join(","))
+    }
+
+    /// Writes one RFC 4180 line; see [`csv_line`].
+    pub fn line(&self, entry: &Entry, zone: &Zone, formulas: Formulas, out: &mut String) {
+        let fields = fields(entry, zone);
+        write_line(self.0.iter().map(|at| &fields[*at]), false, formulas, out);
+    }
+}
+
 /// Returns the line of titles, with its line end.
 pub fn csv_title() -> String {
-    format!("{}\r\n", CSV_FIELDS.join(","))
+    CsvColumns::default().title()
 }
 
 /// Writes one RFC 4180 line. `escaped` cells are safe to show on a terminal.
 ///
 /// `meta` is a JSON object, `attempts` is their number, and unknown fields are empty.
 pub fn csv_line(entry: &Entry, zone: &Zone, escaped: bool, formulas: Formulas, out: &mut String) {
+    write_line(fields(entry, zone).iter(), escaped, formulas, out);
+}
+
+/// Returns what an entry has in each column.
+fn fields(entry: &Entry, zone: &Zone) -> [String; CSV_FIELDS.len()] {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let time = |time: Option<crate::time::Timestamp>| {
         time.map(|time| zone.exact(time).to_string())
             .unwrap_or_default()
     };
-    let fields: [String; CSV_FIELDS.len()] = [
+    [
         entry.id.to_string(),
         time(Some(entry.archived_at)),
         entry.status.to_string(),
@@ -79,8 +128,16 @@ pub fn csv_line(entry: &Entry, zone: &Zone, escaped: bool, formulas: Formulas, o
         meta_json(&entry.meta),
         time(entry.purged_at),
         text(&entry.purged_by),
-    ];
-    for (at, field) in fields.iter().enumerate() {
+    ]
+}
+
+fn write_line<'a>(
+    fields: impl Iterator<Item = &'a String>,
+    escaped: bool,
+    formulas: Formulas,
+    out: &mut String,
+) {
+    for (at, field) in fields.enumerate() {
         if at > 0 {
             out.push(',');
         }

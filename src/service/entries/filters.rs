@@ -65,13 +65,22 @@ pub struct Criteria {
     #[cfg_attr(feature = "cli", arg(long, value_name = "L"))]
     pub label: Vec<String>,
     /// Under this hold, or '*' for any
-    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "NAME", hide_short_help = true)
+    )]
     pub hold: Option<String>,
     /// Whose source file was last changed at or after
-    #[cfg_attr(feature = "cli", arg(long, value_name = "DATE"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "DATE", hide_short_help = true)
+    )]
     pub file_time_from: Option<String>,
     /// Whose source file was last changed before
-    #[cfg_attr(feature = "cli", arg(long, value_name = "DATE"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "DATE", hide_short_help = true)
+    )]
     pub file_time_to: Option<String>,
     /// Has an attempt of this reprocess job
     #[cfg_attr(feature = "cli", arg(long))]

@@ -2,6 +2,7 @@
 
 mod csv;
 mod filters;
+mod found;
 mod notes;
 mod object;
 mod outdated;
@@ -10,8 +11,9 @@ mod selection;
 mod shown;
 mod spelling;
 
-pub use csv::{Formulas, csv_line, csv_title};
+pub use csv::{CsvColumns, Formulas, csv_line, csv_title};
 pub use filters::{Criteria, Filters, Period};
+pub use found::{FoundIn, How, Reason, reason, searched};
 pub use notes::{accessed_words, note_words};
 #[cfg(test)]
 pub(crate) use object::tests::sample;

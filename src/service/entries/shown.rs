@@ -139,7 +139,7 @@ mod tests {
         let stated = of(&["--status=pending", "--sort=id"]);
         let shown = Shown::of_view("V", saved, &stated).expect("readable");
         let query = shown.to_query();
-        assert_eq!(query, "station=3&status=pending&sort=id%3Aasc");
+        assert_eq!(query, "status=pending&station=3&sort=id%3Aasc");
     }
 
     /// A view of a later version would have listed all entries under its name.

@@ -216,7 +216,7 @@ impl Filters {
             let takes = Self::KEYS.iter().find(|known| known.name == key);
             let is_flag = takes.is_some_and(|known| known.takes == Takes::Flag);
             let key = key.replace('_', "-");
-            line += &if is_flag {
+            let part = if is_flag {
                 format!(" --{key}")
             } else if value.starts_with('-') {
                 // A word that begins with a dash would be taken for a flag.
@@ -224,6 +224,7 @@ impl Filters {
             } else {
                 format!(" --{key} {}", in_shell(&value))
             };
+            line.push_str(&part);
         }
         line
     }
@@ -338,8 +339,8 @@ mod tests {
         let value = |key: &FilterKey| match (key.takes, key.name) {
             (Takes::Flag, _) => "true",
             (_, "status") => "failed",
-            (_, "from") => "yesterday",
-            (_, "to") => "today",
+            (_, "from" | "file_time_from") => "yesterday",
+            (_, "to" | "file_time_to") => "today",
             (_, "meta") => "line=3=a",
             (_, "job") => "7",
             (_, "failure") => "3f09a1b2c4",
@@ -371,6 +372,7 @@ mod tests {
         let filters = Filters::from_pairs(all()).expect("valid");
         let words = filters.pairs().into_iter().flat_map(|(key, value)| {
             let is_flag = matches!(key, "suspicious" | "outdated");
+            let key = key.replace('_', "-");
             [if is_flag {
                 format!("--{key}")
             } else {
@@ -385,7 +387,7 @@ mod tests {
             .get_arguments()
             .filter_map(|arg| arg.get_long().map(ToOwned::to_owned))
             .collect();
-        let mut keys = Filters::KEYS.map(|key| key.name.to_owned()).to_vec();
+        let mut keys = Filters::KEYS.map(|key| key.name.replace('_', "-")).to_vec();
         flags.sort();
         keys.sort();
         assert_eq!(flags, keys);

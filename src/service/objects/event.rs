@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::archive::{Archive, Leaf};
+use crate::event::ActorKind;
 use crate::{Error, ErrorKind};
 
 /// Returns the line of an event with its personal values, and with what became of the others.
@@ -35,6 +36,9 @@ pub struct Envelope<'a> {
     pub kind: Cow<'a, str>,
     /// When it was recorded.
     pub time: crate::time::Timestamp,
+    /// The kind of who caused it.
+    #[serde(default)]
+    pub authtype: Option<ActorKind>,
     /// Who caused it.
     #[serde(borrow, default)]
     pub authid: Option<Cow<'a, str>>,

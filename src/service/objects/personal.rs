@@ -21,7 +21,7 @@ pub struct Personal {
 }
 
 /// Returns what became of the personal values of an entry.
-pub(super) fn personal_values(archive: &Archive, id: EntryId) -> Result<Vec<Personal>> {
+pub fn personal_values(archive: &Archive, id: EntryId) -> Result<Vec<Personal>> {
     let mut reasons: BTreeMap<EventSeq, Option<String>> = BTreeMap::new();
     let mut told = Vec::new();
     for value in archive.personal_values(id)? {

@@ -20,7 +20,7 @@ pub struct RanOn {
 }
 
 /// Returns what each attempt of an entry ran on.
-pub(super) fn ran_on(archive: &Archive, entry: &Entry) -> Result<Vec<RanOn>> {
+pub fn ran_on(archive: &Archive, entry: &Entry) -> Result<Vec<RanOn>> {
     let attempts = entry.attempts.iter();
     attempts
         .map(|attempt| {

@@ -8,7 +8,7 @@ use super::event::Envelope;
 use crate::Result;
 use crate::archive::{Account, Archive, Leaf};
 use crate::entry::Part;
-use crate::event::Body;
+use crate::event::{ActorKind, Body};
 use crate::id::{EntryId, EventSeq};
 use crate::service::entries::accessed_words;
 use crate::service::time::Zone;
@@ -32,19 +32,50 @@ pub struct Moment {
     pub pseudonym: Option<String>,
     /// What it says about the entry, in a sentence.
     pub summary: String,
+    /// What caused it: a person, a service or annals itself.
+    #[serde(skip)]
+    pub actor_kind: Option<ActorKind>,
+    /// The fact itself, with its personal values; `None` when it cannot be read.
+    #[serde(skip)]
+    pub fact: Option<Box<Body>>,
 }
 
 /// Returns the events that name the entry. None is older than the entry's first event.
 pub fn timeline(archive: &Archive, id: EntryId, zone: &Zone) -> Result<Vec<Moment>> {
-    let mut life = Life::of(Some(archive), id);
-    let mut timeline = Vec::new();
-    for leaf in archive.events(id.event(), None)? {
-        if let Some(mut moment) = life.moment(&leaf?) {
-            moment.time = zone.exact(moment.time);
-            timeline.push(moment);
+    TimelinePart::read(archive, id, zone, id.event(), u64::MAX).map(|part| part.moments)
+}
+
+/// The events that name an entry, as far as the log was looked through.
+#[derive(Debug)]
+pub struct TimelinePart {
+    /// The events, the oldest first.
+    pub moments: Vec<Moment>,
+    /// Where to look on; `None` when the log was looked through to its end.
+    pub next: Option<EventSeq>,
+}
+
+impl TimelinePart {
+    /// Looks through at most `events` events of the log, from `from` on.
+    pub fn read(
+        archive: &Archive,
+        id: EntryId,
+        zone: &Zone,
+        from: EventSeq,
+        events: u64,
+    ) -> Result<Self> {
+        let from = from.max(id.event());
+        let last = EventSeq(from.0.saturating_add(events.saturating_sub(1)));
+        let mut life = Life::of(Some(archive), id);
+        let mut moments = Vec::new();
+        for leaf in archive.events(from, Some(last))? {
+            if let Some(mut moment) = life.moment(&leaf?) {
+                moment.time = zone.exact(moment.time);
+                moments.push(moment);
+            }
         }
+        let next = (last < archive.newest()).then(|| EventSeq(last.0 + 1));
+        Ok(Self { moments, next })
     }
-    Ok(timeline)
 }
 
 /// Selects the events of one entry.
@@ -84,8 +115,8 @@ impl<'a> Life<'a> {
             return None;
         };
         let (body, account) = self.revealed(leaf, &envelope);
-        let summary = match body {
-            Some(body) => self.summary(leaf.seq, body),
+        let summary = match &body {
+            Some(body) => self.summary(leaf.seq, body.clone()),
             None => Some("it cannot be read: 'annals verify' says why".to_owned()),
         };
         let actor = envelope.authid.map(Cow::into_owned);
@@ -100,6 +131,8 @@ impl<'a> Life<'a> {
             actor,
             pseudonym,
             summary,
+            actor_kind: envelope.authtype,
+            fact: body.map(Box::new),
         })
     }
 

@@ -8,6 +8,6 @@ mod plan;
 mod selection;
 mod verb;
 
+pub(super) use crate::service::entry::configured_rules;
 pub(super) use arguments::{Args, Speed};
-pub(super) use options::configured_rules;
 pub(super) use verb::{configuration, resume, retry, run};

@@ -1,9 +1,10 @@
 //! Translates the arguments into the library's options: converters, their parameters, endpoints.
 
 use super::arguments::{Args, OnErrorArg, ParamsArg, Speed, Submit};
-use crate::convert::{OnError, Params, Reprocess, Resend, RuleBook, Which};
+use crate::convert::{OnError, Params, Reprocess, Resend, Which};
 use crate::event::JobStarted;
 use crate::host::Config;
+use crate::service::entry::configured_rules;
 use crate::{Error, ErrorKind};
 
 /// Refuses options that cannot do what they are meant to do.
@@ -46,13 +47,6 @@ fn plain(speed: &Speed, config: Option<&Config>) -> Reprocess {
         rules: configured_rules(config),
         ..Reprocess::default()
     }
-}
-
-/// Returns the rules of the configured converters.
-pub(in crate::cli) fn configured_rules(config: Option<&Config>) -> RuleBook {
-    let configured = config.iter().flat_map(|config| &config.converters);
-    let converters = configured.map(|config| &config.converter);
-    RuleBook::of(converters.map(|converter| (converter.name.as_str(), &converter.compare)))
 }
 
 pub(super) fn options(args: &Args, config: Option<&Config>) -> Result<Reprocess, Error> {

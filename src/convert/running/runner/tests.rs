@@ -106,12 +106,12 @@ fn what_a_script_lacks_before_it_ran_once_is_no_fault_of_the_source() {
 fn a_timeout_and_an_exit_code_are_reasons() {
     let dir = tempfile::tempdir().expect("folder");
     let mut slow = converter(dir.path(), "echo started >&2; sleep 60");
-    slow.bounds.timeout = Duration::from_millis(300);
+    slow.bounds.timeout = Duration::from_millis(2500);
     let said = run(slow, "x", b"").expect("ran");
     assert_eq!(said.outcome, Outcome::Failed);
     assert_eq!(
         said.error.as_deref(),
-        Some("timed out after 0.3 s: started")
+        Some("timed out after 2.5 s: started")
     );
     let said = run(converter(dir.path(), "echo '{\"x\":1}'; exit 2"), "x", b"").expect("ran");
     assert_eq!(said.error.as_deref(), Some("exited with code 2"));
