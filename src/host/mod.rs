@@ -21,7 +21,11 @@ pub use config::settings::{
     ArchiveSettings, Config, ConfigErrors, ConverterConfig, EvidenceSettings, KeyInfo, Links,
     LogFormat, Origin, Problem, Retry, Setting, Unarchivable, Writers,
 };
+#[cfg(feature = "serve")]
+pub(crate) use observe::http_host::split_host;
 pub use observe::listen::Listener;
+#[cfg(feature = "serve")]
+pub(crate) use observe::metrics::{CONTENT_TYPE as METRICS_CONTENT_TYPE, text as metrics_text};
 pub use observe::notice::{Disposed, FileError, Hooks, Notice, RunSummary};
 pub use observe::space::Space;
 pub use observe::status::{
@@ -31,7 +35,6 @@ pub use observe::status::{
 };
 pub use observe::stuck::{StuckAt, StuckFile, StuckFiles};
 pub use pipeline::host::Host;
-#[cfg(feature = "cli")]
 pub(crate) use sources::clear::distinct_name;
 pub use stop::Stop;
 pub use submit::timestamp::{ask_timestamp, without_login};

@@ -50,6 +50,20 @@ impl Problem {
         .hint("the log of the program says more; what was acknowledged before is safe")
     }
 
+    /// Returns the fact and its place.
+    pub(in crate::web) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Returns the next step.
+    pub(in crate::web) fn next_step(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    pub(in crate::web) fn is(&self, kind: ErrorKind) -> bool {
+        self.kind == kind.name()
+    }
+
     pub(in crate::web) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }

@@ -316,6 +316,10 @@ const ASK_NOBODY: &[(&str, &str)] = &[
     ("init", "makes a store, and refuses a folder that is one"),
     ("repair", "refused while somebody owns the store"),
     (
+        "serve",
+        "goes on until it is told to end; see `web_security`",
+    ),
+    (
         "host",
         "is the owner, or asks how it is; see the tests below",
     ),

@@ -376,7 +376,8 @@ fn a_host_that_is_told_to_reload_while_it_starts_starts() {
 #[test]
 fn a_nearly_full_disk_stops_the_intake_is_told_everywhere_and_goes_on_by_itself() {
     let plant = Plant::new();
-    plant.configure("min_free_disk_gb = 10000\nlisten = \"127.0.0.1:0\"", "");
+    plant.configure(&format!("min_free_disk_gb = 10000\n{LISTEN}"), "");
+    keep_token(&plant);
     let host = plant.host();
     let address = address(&plant);
     plant.put("1.csv", "SN1");
@@ -393,7 +394,7 @@ fn a_nearly_full_disk_stops_the_intake_is_told_everywhere_and_goes_on_by_itself(
     plant.wait("the log", || plant.log().contains("disk low"));
     assert_eq!(plant.left_in("in"), 1);
 
-    plant.configure("min_free_disk_gb = 0\nlisten = \"127.0.0.1:0\"", "");
+    plant.configure(&format!("min_free_disk_gb = 0\n{LISTEN}"), "");
     host.signal("-HUP");
     plant.wait("the file", || plant.left_in("in") == 0);
     plant.wait("the status", || plant.status()["disk"]["state"] == "enough");
@@ -403,7 +404,8 @@ fn a_nearly_full_disk_stops_the_intake_is_told_everywhere_and_goes_on_by_itself(
 #[test]
 fn health_and_metrics_are_told_to_whoever_asks_and_nothing_else() {
     let plant = Plant::new();
-    plant.configure("listen = \"127.0.0.1:0\"", "");
+    plant.configure(LISTEN, "");
+    keep_token(&plant);
     let _host = plant.host();
     let address = address(&plant);
     // Silent clients must not delay others, however many they are.
@@ -429,14 +431,20 @@ fn health_and_metrics_are_told_to_whoever_asks_and_nothing_else() {
         (200, true),
         "{body}"
     );
-    assert_eq!(get(&address, "/").0, 404);
-    let post = "POST /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    assert_eq!(ask(&address, post).0, 405);
+    assert_eq!(get_with(&address, "/healthz", "").0, 200);
+    assert_eq!(get_with(&address, "/metrics", "").0, 401);
+    assert_eq!(get_with(&address, "/", "").0, 401);
+    let post = format!(
+        "POST /metrics HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
+    );
+    assert_eq!(ask(&address, &post).0, 405);
     // A request that a foreign page caused through its own host name is not answered.
-    let foreign = "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n";
-    let (code, body) = ask(&address, foreign);
-    assert_eq!((code, body.contains("annals_")), (421, false), "{body}");
-    assert_eq!(ask(&address, &"x".repeat(10_000)).0, 400);
+    let foreign = format!(
+        "GET /metrics HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
+    );
+    let (code, body) = ask(&address, &foreign);
+    assert_eq!((code, body.contains("annals_up")), (403, false), "{body}");
+    assert!(ask(&address, &"x".repeat(100_000)).0 >= 400);
 }
 
 #[test]
@@ -638,7 +646,7 @@ fn whether_anybody_takes_what_a_host_says_does_not_matter_to_it() {
 fn what_stays_for_another_reason_than_its_turn_is_named_everywhere_until_it_is_over() {
     let plant = Plant::new();
     plant.configure(
-        "listen = \"127.0.0.1:0\"",
+        LISTEN,
         "follow_symlinks = true\nretry = { max_attempts = 1, delay_s = 0.2 }",
     );
     // A file is in the place where the error folder should be made.
@@ -743,10 +751,27 @@ fn address(plant: &Plant) -> String {
     rest.split('/').next().expect("an address").to_owned()
 }
 
+/// What a host that is asked over HTTP has in its configuration.
+const LISTEN: &str = "listen = \"127.0.0.1:0\"\ntoken_file = \"token\"";
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// Writes the file of the token that [`LISTEN`] names.
+fn keep_token(plant: &Plant) {
+    let file = plant.path("token");
+    fs::write(&file, TOKEN).expect("written");
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(file, private).expect("set");
+}
+
+/// Asks with the token of [`LISTEN`].
 fn get(address: &str, path: &str) -> (u16, String) {
+    get_with(address, path, &format!("Authorization: Bearer {TOKEN}\r\n"))
+}
+
+fn get_with(address: &str, path: &str, lines: &str) -> (u16, String) {
     ask(
         address,
-        &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{lines}\r\n"),
     )
 }
 

@@ -43,6 +43,8 @@ mod retention_impact;
 mod retention_lock;
 mod retention_what_if;
 mod review;
+#[cfg(feature = "serve")]
+mod serve;
 mod show;
 mod stats;
 mod verb;

@@ -1,6 +1,8 @@
 //! The list of verbs: their order in `annals --help`, and the module that runs each.
 
 use super::reach::Reach;
+#[cfg(feature = "serve")]
+use super::serve;
 use super::{
     archive, backup, cat, checkpoint, compact, completions, config, confirm_move, convert, demo,
     demo_converter, diff, erase, events, export, failures, find, hold, host, init, job, key, list,
@@ -10,18 +12,18 @@ use super::{
 use crate::cli::run::{Context, Exit, Failure};
 
 macro_rules! verbs {
-    ($($Verb:ident = $module:ident,)*) => {
+    ($($(#[$when:meta])? $Verb:ident = $module:ident,)*) => {
         /// A verb with its arguments.
         #[derive(Debug, clap::Subcommand)]
         pub(in crate::cli) enum Verb {
-            $($Verb($module::Args),)*
+            $($(#[$when])? $Verb($module::Args),)*
         }
 
         impl Verb {
             /// Runs the verb in this process.
             pub(in crate::cli) fn run(self, context: &mut Context<'_>) -> Result<Exit, Failure> {
                 match self {
-                    $(Self::$Verb(args) => $module::run(args, context),)*
+                    $($(#[$when])? Self::$Verb(args) => $module::run(args, context),)*
                 }
             }
         }
@@ -47,6 +49,8 @@ verbs! {
     Failures = failures,
     Promotion = promotion,
     Host = host,
+    #[cfg(feature = "serve")]
+    Serve = serve,
     Config = config,
     Retention = retention,
     Hold = hold,
@@ -91,6 +95,8 @@ impl Verb {
             | Self::VerifyProof(_) => Reach::Here,
             Self::Convert(args) => args.reach(),
             Self::Host(args) => args.reach(),
+            #[cfg(feature = "serve")]
+            Self::Serve(_) => Reach::Owner,
             Self::Archive(_)
             | Self::Report(_)
             | Self::Note(_)

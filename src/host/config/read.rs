@@ -246,6 +246,10 @@ impl Reader<'_> {
             personal: self.personal(&in_privacy),
             listen: in_host.text("listen").parse().ok(),
             listen_names: in_host.texts("listen_names"),
+            tls: in_host
+                .folder("tls_certificate")
+                .zip(in_host.folder("tls_key")),
+            token_file: in_host.folder("token_file"),
             max_concurrent: in_host.whole("max_concurrent"),
             min_free_disk: in_host.gibibytes("min_free_disk_gb"),
             scan_every: in_host.seconds("scan_every_s"),
@@ -270,16 +274,7 @@ impl Reader<'_> {
             warnings: Vec::new(),
             settings: Vec::new(),
         };
-        if let Some(address) = config.listen
-            && !address.ip().is_loopback()
-            && !in_host.flag("listen_openly")
-        {
-            let line = in_host.line("listen").unwrap_or(1);
-            self.problem(
-                line,
-                format!("[host]: listen: other machines can reach {address}, where nobody is asked who they are; listen_openly = true allows it"),
-            );
-        }
+        self.check_listening(&config, &in_host);
         let mut lines = Vec::new();
         for (line, values) in converters {
             let scope = scope("converter", values, defaults);
@@ -295,6 +290,31 @@ impl Reader<'_> {
         self.cross_check(&mut config, &lines, converters);
         config.settings = settings;
         config
+    }
+
+    /// Refuses an address that other machines reach without saying who may look, and half of a
+    /// certificate.
+    fn check_listening(&mut self, config: &Config, in_host: &Scope<'_>) {
+        if let Some(address) = config.listen
+            && !address.ip().is_loopback()
+            && config.tls.is_none()
+            && !in_host.flag("listen_openly")
+        {
+            let line = in_host.line("listen").unwrap_or(1);
+            self.problem(
+                line,
+                format!("[host]: listen: other machines can reach {address}, and what is asked there could be read on the way; tls_certificate and tls_key allow it, or listen_openly = true for /healthz and /metrics alone"),
+            );
+        }
+        for (one, other) in [
+            ("tls_certificate", "tls_key"),
+            ("tls_key", "tls_certificate"),
+        ] {
+            if in_host.folder(one).is_some() && in_host.folder(other).is_none() {
+                let line = in_host.line(one).unwrap_or(1);
+                self.problem(line, format!("[host]: {one} needs {other}"));
+            }
+        }
     }
 
     /// Returns the personal fields; one that cannot be personal is a problem.

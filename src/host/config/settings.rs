@@ -30,8 +30,13 @@ pub struct Config {
     pub evidence: EvidenceSettings,
     /// The fields that a host declares personal in its stores.
     pub personal: Vec<PersonalField>,
-    /// The address on which `/healthz` and `/metrics` are served.
+    /// The address on which the web page and the HTTP API are served, or `/healthz` and `/metrics`
+    /// alone.
     pub listen: Option<SocketAddr>,
+    /// The files of the certificate that `listen` answers with, and of its key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// The file with the token that programs send, which is made if it is missing.
+    pub token_file: Option<PathBuf>,
     /// Further names accepted in the `Host` line of a request, besides addresses, `localhost` and
     /// the machine's own name.
     pub listen_names: Vec<String>,

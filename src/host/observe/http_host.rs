@@ -4,7 +4,7 @@
 //! A web page can make its own name point to an address of this machine (DNS rebinding). The
 //! browser then sends the page's name in `Host`, which is none that this host has.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::archive::host_name;
 
@@ -39,9 +39,11 @@ pub(in crate::host) fn check(head: &[u8], names: &[String]) -> Verdict {
 }
 
 fn of_host(host: &str, names: &[String]) -> Verdict {
-    let Some(name) = name_of(host) else {
+    // Any port is accepted, because a forwarded port has another number here.
+    let Some((name, _)) = split_host(host) else {
         return Verdict::Malformed;
     };
+    let name = name.strip_suffix('.').unwrap_or(name);
     let is = |other: &str| name.eq_ignore_ascii_case(other);
     // An address cannot be made to point to another machine, as a name can.
     let is_ours = name.parse::<IpAddr>().is_ok()
@@ -55,13 +57,12 @@ fn of_host(host: &str, names: &[String]) -> Verdict {
     }
 }
 
-/// Returns the name in `name:port`, `name`, `[address]:port` or `[address]`, without a final dot.
-///
-/// Any port is accepted, because a forwarded port has another number here.
-fn name_of(host: &str) -> Option<&str> {
+/// Returns the name and the port in `name:port`, `name`, `[address]:port` or `[address]`.
+pub(crate) fn split_host(host: &str) -> Option<(&str, Option<u16>)> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
             let (address, rest) = rest.split_once(']')?;
+            address.parse::<Ipv6Addr>().ok()?;
             let port = match rest {
                 "" => None,
                 _ => Some(rest.strip_prefix(':')?),
@@ -73,13 +74,16 @@ fn name_of(host: &str) -> Option<&str> {
             None => (host, None),
         },
     };
-    let name = name.strip_suffix('.').unwrap_or(name);
     if name.is_empty() || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return None;
     }
-    match port.map(str::parse::<u16>) {
-        Some(Err(_)) => None,
-        None | Some(Ok(_)) => Some(name),
+    match port {
+        None => Some((name, None)),
+        // `parse` would take a sign as well.
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some((name, Some(digits.parse().ok()?)))
+        }
+        Some(_) => None,
     }
 }
 

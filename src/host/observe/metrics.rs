@@ -6,7 +6,7 @@ use super::space::Space;
 use super::status::{ARCHIVE_SECONDS, ConverterStatus, HostState, HostStatus};
 use crate::time::Timestamp;
 
-pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The text being written; writing into a `String` cannot fail.
 #[derive(Default)]
@@ -59,7 +59,7 @@ fn seconds(at: Timestamp) -> f64 {
 }
 
 /// Returns all numbers of a status as metrics.
-pub(in crate::host) fn text(status: &HostStatus) -> String {
+pub(crate) fn text(status: &HostStatus) -> String {
     let mut page = Page::default();
     // The order of the metric families is part of the output format.
     health(&mut page, status);

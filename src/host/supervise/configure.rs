@@ -97,6 +97,12 @@ impl Host {
     pub fn config(&self) -> Config {
         self.active().config.clone()
     }
+
+    /// Returns the names that a request may ask for, beside those that need no configuration.
+    #[cfg(feature = "serve")]
+    pub(crate) fn listen_names(&self) -> Vec<String> {
+        self.active().config.listen_names.clone()
+    }
 }
 
 /// Removes partial files of killed hosts from the done and error folders.
@@ -142,6 +148,12 @@ fn refuse(archives: &Archives, old: &Config, new: &Config) -> Result<()> {
     }
     if old.listen != new.listen {
         return restart("host.listen");
+    }
+    if old.tls != new.tls {
+        return restart("host.tls_certificate or host.tls_key");
+    }
+    if old.token_file != new.token_file {
+        return restart("host.token_file");
     }
     if old.log != new.log {
         return restart("host.log");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::arguments::Run;
 use super::configuration::{follow_file, watches, watching};
+use super::listening::Listening;
 use super::service::Service;
 use super::single_pass::run_single_pass;
 use super::stores::{open_stores, serve_stores};
@@ -17,7 +18,7 @@ use crate::cli::daemon::{Console, Log, Supervisor, Verbosity};
 use crate::cli::render::{log_line, path_text};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store::{self, State};
-use crate::host::{Archives, Host, Listener, LogFormat, Stop};
+use crate::host::{Archives, Host, LogFormat, Stop};
 
 /// How long a host that ends waits for its last lines to be written. A reader that stopped reading
 /// is not waited for longer.
@@ -50,10 +51,7 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
     for warning in told.iter().chain(&config.warnings) {
         context.warn(warning);
     }
-    let listener = match config.listen.filter(|_| !args.once) {
-        Some(address) => Some(Listener::bind(address)?),
-        None => None,
-    };
+    let listening = Listening::begin(&config, args.once, context)?;
     let verbosity = match (context.globals.quiet, context.globals.verbose) {
         (true, _) => Verbosity::Quiet,
         (false, true) => Verbosity::Verbose,
@@ -89,8 +87,8 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
         }
         Some(console) => {
             context.note(format_args!("{watching}; stop with Ctrl-C"));
-            if let Some(address) = listener.as_ref().and_then(Listener::address) {
-                context.note(format_args!("http://{address}/healthz and /metrics"));
+            if let Some(told) = listening.told() {
+                context.note(told);
             }
             if let Some(failed) = failed {
                 context.note(failed);
@@ -101,7 +99,8 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
                 let err = console.err.clone();
                 move |line| err.say(log_line(&String::from_utf8_lossy(&line)))
             });
-            let ended = run_until_stopped(service, listener, state, log, &console, context.json());
+            let open = listening.open(&archives, &state);
+            let ended = run_until_stopped(service, open, state, log, &console, context.json());
             context.redirect_stderr(move |text| {
                 console.err.say(text);
                 console.finish(LAST_WORDS);

@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::configuration::watching;
+use super::listening::Open;
 use super::service::{Ended, Service, while_listening};
 use super::summary::{exit_of, in_words};
 use crate::Error;
 use crate::cli::daemon::{Console, Log};
 use crate::cli::render::to_json;
 use crate::cli::store::State;
-use crate::host::{Hooks, Listener, Notice, RunSummary};
+use crate::host::{Hooks, Notice, RunSummary};
 use crate::time::{Clock, SystemClock};
 
 /// Runs the host until it is stopped.
@@ -17,7 +18,7 @@ use crate::time::{Clock, SystemClock};
 /// Its output is for people. The host keeps working when nobody reads it.
 pub(super) fn run_until_stopped(
     service: Service,
-    listener: Option<Listener>,
+    open: Open,
     state: Arc<State>,
     log: Log,
     console: &Console,
@@ -49,7 +50,10 @@ pub(super) fn run_until_stopped(
     let supervisor = service.supervisor.clone();
     let ended = while_listening(service, &hooks, || {
         supervisor.ready(&watching);
-        host.run(listener, &stop, &hooks);
+        let failed = open.while_open(|listener| host.run(listener, &stop, &hooks));
+        if let Some(error) = failed {
+            console.err.say(format!("the page: {error}\n"));
+        }
     });
     let last = last.lock().unwrap_or_else(PoisonError::into_inner);
     Ok((ended?, exit_of(&last)))

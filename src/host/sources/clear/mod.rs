@@ -16,7 +16,6 @@ mod removal;
 mod zip_archive;
 
 pub(in crate::host) use leftover::remove_leftover;
-#[cfg(feature = "cli")]
 pub(crate) use name::distinct as distinct_name;
 pub(in crate::host) use partial::remove_partials;
 pub(in crate::host) use recover::recover;
