@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use crate::service::words;
+
 /// A language of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::web) enum Language {
@@ -23,6 +25,32 @@ impl Language {
         match self {
             Self::English => "en",
             Self::German => "de",
+        }
+    }
+
+    /// Returns the name of the language in itself.
+    pub(in crate::web) const fn own_name(self) -> &'static str {
+        match self {
+            Self::English => "English",
+            Self::German => "Deutsch",
+        }
+    }
+
+    /// Returns a count with its groups of three: `12,345`, `12.345`.
+    pub(in crate::web) fn count(self, number: u64) -> String {
+        let count = words::count(number);
+        match self {
+            Self::English => count,
+            Self::German => count.replace(',', "."),
+        }
+    }
+
+    /// Returns a size in the unit that suits it: `1.5 KiB`, `1,5 KiB`.
+    pub(in crate::web) fn size(self, bytes: u64) -> String {
+        let size = words::size(bytes);
+        match self {
+            Self::English => size,
+            Self::German => size.replace('.', ","),
         }
     }
 
@@ -92,8 +120,11 @@ macro_rules! catalogue_files {
 
 // One line for each page, in the order of the alphabet.
 catalogue_files! {
-    "common",
+    "entries",
+    "entry",
     "find",
+    "frame",
+    "login",
 }
 
 fn catalogues() -> &'static Catalogues {
