@@ -6,6 +6,15 @@ use crate::archive::{Archive, BlobReader};
 use crate::id::BlobId;
 use crate::{Error, ErrorKind, Result};
 
+/// The bytes that a page shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::web) struct Span {
+    pub(in crate::web) from: u64,
+    pub(in crate::web) to: u64,
+    pub(in crate::web) page: u64,
+    pub(in crate::web) pages: u64,
+}
+
 /// Bytes of which any part can be read.
 pub(in crate::web) trait Content {
     /// Returns the bytes of the whole.

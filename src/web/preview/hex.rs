@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Span;
-use super::content::Content;
+use super::content::{Content, Span};
 use crate::Result;
 
 /// The bytes of a page.

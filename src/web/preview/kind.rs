@@ -1,7 +1,9 @@
 //! Guesses what a content is from its first bytes, and how it can be shown.
 
-use super::TREE_BYTES_MAX;
 use crate::convert::has_main_file;
+
+/// The most bytes of a document that is shown as a tree.
+pub(in crate::web) const TREE_BYTES_MAX: u64 = 2 << 20;
 
 /// A form in which content is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +148,7 @@ pub(super) fn guess(beginning: &[u8], name: &str) -> Guess {
     let extension = name.rsplit_once('.').map(|(_, end)| end.to_lowercase());
     let named_table = matches!(extension.as_deref(), Some("csv" | "tsv" | "tab"));
     let delimiter = (is_text && !is_document)
-        .then(|| delimiter_of(text))
+        .then(|| delimiter_of(text, if named_table { 1 } else { 2 }))
         .flatten();
     Guess {
         encoding,
@@ -172,14 +174,14 @@ fn seems_text(bytes: &[u8], encoding: Encoding) -> bool {
 }
 
 /// Returns the character that separates the columns of most of the first lines, and whether it
-/// stands equally often in nearly all of them.
-fn delimiter_of(text: &str) -> Option<(char, bool)> {
+/// stands equally often in nearly all of them. Fewer than `least` lines tell nothing.
+fn delimiter_of(text: &str, least: usize) -> Option<(char, bool)> {
     let lines: Vec<&str> = text
         .lines()
         .filter(|line| !line.trim().is_empty())
         .take(LINES_LOOKED_AT)
         .collect();
-    if lines.len() < 2 {
+    if lines.len() < least {
         return None;
     }
     let best = DELIMITERS.into_iter().rev().max_by_key(|delimiter| {

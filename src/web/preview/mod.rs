@@ -24,19 +24,17 @@ mod tests;
 
 use crate::Result;
 
-pub(in crate::web) use content::{Content, Stored};
+pub(in crate::web) use content::{Content, Span, Stored};
 pub(in crate::web) use hex::HexRow;
-pub(in crate::web) use kind::{Closed, View};
-pub(in crate::web) use listing::{Listed, Listing};
+pub(in crate::web) use kind::{Closed, TREE_BYTES_MAX, View};
+pub(in crate::web) use listing::Listing;
 pub(in crate::web) use table::Table;
 pub(in crate::web) use text::Line;
-pub(in crate::web) use tree::{Found, Row, Tree};
+pub(in crate::web) use tree::{Found, MEMBERS_MAX, Row, Tree};
 pub(in crate::web) use visible::{cut, visible};
 
-use kind::{Encoding, Guess};
+use kind::Guess;
 
-/// The most bytes of a document that is shown as a tree.
-pub(in crate::web) const TREE_BYTES_MAX: u64 = 2 << 20;
 /// The bytes that decide what a content is.
 const BEGINNING_BYTES: usize = 8 << 10;
 
@@ -79,15 +77,6 @@ pub(in crate::web) enum Body {
     Text(Vec<Line>),
     Hex(Vec<HexRow>),
     Listing(Listing),
-}
-
-/// The bytes that a page shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::web) struct Span {
-    pub(in crate::web) from: u64,
-    pub(in crate::web) to: u64,
-    pub(in crate::web) page: u64,
-    pub(in crate::web) pages: u64,
 }
 
 /// What a reader should know about what is shown.

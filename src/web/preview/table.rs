@@ -1,7 +1,6 @@
 //! Text with separated columns as a table, one page of bytes at a time.
 
-use super::Span;
-use super::content::Content;
+use super::content::{Content, Span};
 use super::kind::Guess;
 use super::text::decode;
 use super::visible::{cut, visible};

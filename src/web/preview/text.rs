@@ -1,7 +1,8 @@
 //! Text with line numbers, one page of bytes at a time.
 
-use super::Span;
-use super::content::Content;
+use std::fmt::Write as _;
+
+use super::content::{Content, Span};
 use super::kind::Encoding;
 use super::visible::visible;
 use crate::Result;
@@ -114,7 +115,7 @@ fn before(content: &dyn Content, at: u64) -> Result<(Option<u64>, bool)> {
         if read == 0 {
             break;
         }
-        lines += step[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
+        lines += step[..read].split(|byte| *byte == b'\n').skip(1).count() as u64;
         last = step[read - 1];
         left -= read as u64;
     }
@@ -145,7 +146,8 @@ fn decode_utf8(bytes: &[u8]) -> (String, u64) {
         text.push_str(chunk.valid());
         for byte in chunk.invalid() {
             odd += 1;
-            text.push_str(&format!("⟨{byte:02X}⟩"));
+            // Writing into a `String` cannot fail.
+            let _ = write!(text, "⟨{byte:02X}⟩");
         }
     }
     (text, odd)

@@ -8,7 +8,7 @@ use crate::convert::{Json, parse_xml};
 /// The most rows of a part.
 const ROWS_MAX: usize = 700;
 /// The most members of one object or list that are shown at once.
-const MEMBERS_MAX: usize = 100;
+pub(in crate::web) const MEMBERS_MAX: usize = 100;
 /// How many levels are unfolded at first, unless everything fits a screen.
 const OPEN_LEVELS: usize = 2;
 /// So many rows fit a screen, more or less.
