@@ -146,6 +146,8 @@ pub mod docs {
     pub mod troubleshooting {}
     #[doc = include_str!("../docs/verify-without-annals.md")]
     pub mod verify_without_annals {}
+    #[doc = include_str!("../docs/web.md")]
+    pub mod web {}
 }
 
 /// Its example is compiled and run as it stands.

@@ -5,9 +5,12 @@
 //!
 //! - `server`: listening, connections and their limits, TLS;
 //! - `guard`: which requests are answered: names of this machine, tokens, sessions, origins;
+//! - `stream`, `hub`: events as they happen; `pieces`, `download`: long answers, archived content;
 //! - `state`: what all requests share; `desk` gives each request the store on a thread that may
 //!   block;
-//! - `selections`: the entries that a visitor chose, frozen until a batch works on them;
+//! - `address`, `columns`, `listing`: what a list shows, as it stands in an address;
+//! - `selections`, `batch`, `sources`: the entries that a visitor chose, frozen, and what is done
+//!   with all of them;
 //! - `problem`: errors as `application/problem+json`, and as a page;
 //! - `api`: the routes below `/api/v1`, and the OpenAPI document made from them;
 //! - `pages`: the pages, one file each, with their templates in `templates`;
@@ -15,13 +18,34 @@
 //! - `preview`: a part of a source or report, for people to look at;
 //! - `assets`: style sheets, scripts and icons, which are part of the program.
 
+mod address;
 mod api;
 mod assets;
+mod batch;
+mod body;
+mod columns;
+mod desk;
+mod download;
+mod guard;
+mod hub;
+mod listing;
 mod pages;
+mod pieces;
 mod preview;
 mod problem;
 mod routes;
 mod selections;
+mod sent;
+mod server;
+mod sources;
 mod state;
+mod stream;
+#[cfg(test)]
+mod tests;
 mod texts;
+mod unchanged;
 mod visitor;
+
+pub(crate) use guard::Secret;
+pub(crate) use server::{Entrance, Server, Settings, Stop, TlsFiles};
+pub(crate) use state::Subject;

@@ -2,7 +2,7 @@
 //!
 //! A page shows what was there when it was drawn. What a batch works on is therefore kept here,
 //! under a name that the page passes on: neither a filter that a browser lost nor an entry that
-//! came in meanwhile changes it. Selections are kept in memory for a while, and the oldest go first.
+//! came in meanwhile changes it. Selections are kept in memory for a while; the oldest go first.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,15 +1,22 @@
 //! What all requests share: the store, the host that runs beside it, and the threads that may
 //! block.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::Result;
 use crate::archive::Archive;
-use crate::host::Host;
+use crate::event::Door;
+use crate::host::{Host, HostStatus};
+use crate::time::Stopwatch;
+use crate::web::hub::Hub;
 use crate::web::problem::Problem;
 use crate::web::selections::Selections;
-use crate::web::visitor::Visitor;
+use crate::web::visitor::{Peer, Visitor};
+
+/// How long the status of a host is reused.
+const FRESH: Duration = Duration::from_millis(500);
 
 /// What the page is about.
 pub(crate) struct Subject {
@@ -26,19 +33,62 @@ pub(crate) struct Subject {
 pub(in crate::web) struct Web {
     subject: Arc<Subject>,
     selections: Arc<Selections>,
+    /// What the store is called.
+    store_name: Arc<str>,
+    hub: Arc<Hub>,
+    /// What the host said about itself a moment ago.
+    latest: Arc<Mutex<Option<(Stopwatch, HostStatus)>>>,
 }
 
 impl Web {
     pub(in crate::web) fn new(subject: Subject) -> Self {
+        let store_name = store_name(subject.archive.dir());
         Self {
+            hub: Arc::new(Hub::new(subject.archive.clone())),
             subject: Arc::new(subject),
             selections: Arc::default(),
+            store_name,
+            latest: Arc::default(),
         }
     }
 
     /// Returns the selections of all visitors.
     pub(in crate::web) fn selections(&self) -> &Arc<Selections> {
         &self.selections
+    }
+
+    /// Returns who tells new events.
+    pub(in crate::web) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Returns the names that the configuration of the host lists for it.
+    pub(in crate::web) fn listed_names(&self) -> Vec<String> {
+        let host = self.subject.host.as_ref();
+        host.map(|host| host.listen_names()).unwrap_or_default()
+    }
+
+    /// Returns what the host says about itself, if there is one. It may be a moment old, because
+    /// asking costs more than answering.
+    pub(in crate::web) async fn host_status(&self) -> Option<HostStatus> {
+        let host = self.subject.host.clone()?;
+        let latest = Arc::clone(&self.latest);
+        let status = blocking(move || {
+            let mut latest = latest.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(match &*latest {
+                Some((since, status)) if since.elapsed() < FRESH => status.clone(),
+                _ => {
+                    let status = host.status();
+                    *latest = Some((Stopwatch::start(), status.clone()));
+                    status
+                }
+            })
+        });
+        status.await.ok()
+    }
+
+    pub(in crate::web) fn store_name(&self) -> Arc<str> {
+        self.store_name.clone()
     }
 
     /// Runs work on the store for a visitor, on a thread that may block.
@@ -55,10 +105,42 @@ impl Web {
             config: self.subject.config.clone(),
             visitor: visitor.clone(),
         };
-        match tokio::task::spawn_blocking(move || work(&desk)).await {
-            Ok(done) => done.map_err(Problem::from),
-            Err(_) => Err(Problem::panicked()),
-        }
+        blocking(move || work(&desk)).await
+    }
+
+    /// Records that somebody at an address was not let in, with what they tried.
+    ///
+    /// Where it cannot be recorded, such as on a full disk, they are not let in all the same.
+    pub(in crate::web) async fn refused_sign_in(&self, from: Peer, how: &'static str) {
+        let archive = self.subject.archive.clone();
+        let record = move || archive.record_refused_sign_in(Door::Web, &from.0.to_string(), how);
+        let _ = blocking(record).await;
+    }
+
+    /// Records the refused sign-ins that were counted for a while.
+    pub(in crate::web) async fn record_sign_ins_waiting(&self) {
+        let archive = self.subject.archive.clone();
+        let _ = blocking(move || archive.record_sign_ins_waiting()).await;
+    }
+
+    /// Returns why the store cannot be written to, if it cannot.
+    pub(in crate::web) async fn store_trouble(&self) -> Option<String> {
+        let archive = self.subject.archive.clone();
+        let trouble =
+            blocking(move || Ok(archive.can_write().err().map(|error| error.to_string())));
+        trouble
+            .await
+            .unwrap_or_else(|problem| Some(problem.detail().to_owned()))
+    }
+}
+
+/// Runs work on a thread that may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(Problem::from),
+        Err(_) => Err(Problem::panicked()),
     }
 }
 
@@ -69,4 +151,15 @@ pub(in crate::web) struct Desk {
     pub(in crate::web) host: Option<Arc<Host>>,
     pub(in crate::web) config: Option<PathBuf>,
     pub(in crate::web) visitor: Visitor,
+}
+
+/// Returns what a store is called: its folder within the one around it, because many stores lie in
+/// a folder that is just called `store`.
+fn store_name(dir: &Path) -> Arc<str> {
+    let own = dir.file_name().unwrap_or_default().to_string_lossy();
+    let around = dir.parent().and_then(Path::file_name);
+    match around {
+        Some(around) => format!("{}/{own}", around.to_string_lossy()).into(),
+        None => own.into(),
+    }
 }
