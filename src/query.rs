@@ -401,6 +401,13 @@ pub struct Count {
     pub more: bool,
 }
 
+impl Count {
+    /// Returns the count of entries that are all counted.
+    pub const fn exactly(n: u64) -> Self {
+        Self { n, more: false }
+    }
+}
+
 impl std::fmt::Display for Count {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.more {

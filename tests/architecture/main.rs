@@ -82,8 +82,18 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ),
     ("notify", &["src/host/sources/watcher.rs"]),
     ("quick_xml", &["src/convert/compare/xml.rs"]),
-    ("flate2", &["src/host/sources/clear/zip_archive.rs"]),
-    ("tar", &["src/convert/folder/"]),
+    (
+        "flate2",
+        &["src/host/sources/clear/zip_archive.rs", "src/web/assets/"],
+    ),
+    (
+        "tar",
+        &[
+            "src/convert/folder/",
+            "src/web/preview/",
+            "src/web/sources.rs",
+        ],
+    ),
     ("close_fds", &["src/convert/sandbox/"]),
     ("zip", &["src/host/sources/clear/zip_archive.rs"]),
     ("landlock", &["src/convert/sandbox/"]),
@@ -195,6 +205,7 @@ const CLOCKS: &[(&str, &str)] = &[
         "src/host/supervise/run.rs",
         "pauses between looks, and deadlines at the end",
     ),
+    ("src/web/selections.rs", "how long a selection was not used"),
 ];
 
 /// Files of the command line that may ask the process they run in for its folder and variables, and
