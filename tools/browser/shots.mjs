@@ -8,22 +8,19 @@ import { launch, serveSample, signIn } from "./stage.mjs";
 const BYTES_MAX = 150_000;
 
 // Name of the file, address on the sample store.
+// What each picture shows; `twice` is the entry of the sample with several attempts.
 const SHOTS = [
   ["find", "/"],
   ["entries", "/entries"],
-  ["entry", "/entries/1"],
-  ["failures", "/failures"],
-  ["jobs", "/jobs"],
-  ["retention", "/retention"],
-  ["converters", "/converters"],
-  ["host", "/host"],
-  ["evidence", "/evidence"],
+  ["entry", (twice) => `/entries/${twice}`],
+  ["differences", (twice) => `/entries/${twice}?tab=differences`],
 ];
 
 const [folder, ...asked] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const { server, end } = await serveSample();
 const browser = await launch();
+const [twice] = await server.annals("find", "twice.csv");
 let tooLarge = 0;
 try {
   for (const theme of ["light", "dark"]) {
@@ -36,10 +33,10 @@ try {
     await signIn(page, server);
     for (const [name, address] of SHOTS) {
       if (asked.length > 0 && !asked.includes(name)) continue;
-      const answer = await page.goto(new URL(address, server.url).href);
+      const route = typeof address === "string" ? address : address(twice.id);
+      const answer = await page.goto(new URL(route, server.url).href);
       if (!answer.ok()) {
-        console.log(`${name}: ${answer.status()}`);
-        continue;
+        throw new Error(`${name}: ${answer.status()}`);
       }
       await page.waitForTimeout(400);
       const file = path.join(folder, `${name}-${theme}.png`);
