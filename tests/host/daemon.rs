@@ -652,6 +652,7 @@ fn what_stays_for_another_reason_than_its_turn_is_named_everywhere_until_it_is_o
     // A file is in the place where the error folder should be made.
     fs::write(plant.path("error"), "").expect("written");
     std::os::unix::fs::symlink("loop.csv", plant.path("in/loop.csv")).expect("made");
+    keep_token(&plant);
     let _host = plant.host();
     let address = address(&plant);
     plant.put("1.csv", "SN1");

@@ -223,7 +223,7 @@ fn glance(desk: &Desk, frame: &Frame) -> Result<Vec<Tile>> {
             if failed > 0 { "bad" } else { "" },
         ),
         tile(
-            "/entries?sort=id:desc",
+            "",
             "find.waiting",
             frame.count(waiting.count),
             since.map_or_else(String::new, |time| {
@@ -262,7 +262,7 @@ fn checkpoint(desk: &Desk, frame: &Frame) -> Result<Tile> {
         None => None,
     };
     Ok(Tile {
-        href: "/entries".to_owned(),
+        href: String::new(),
         name: frame.say("find.checkpoint"),
         value: match at {
             Some(at) => frame.moment(at).short,
