@@ -56,9 +56,9 @@ pub(crate) use protocol::understand;
 pub use protocol::{Conversion, Json, Number, PostAction, Text};
 pub(crate) use protocol::{answer_for_report, suggest};
 pub use reprocess::{
-    Against, ConverterLabel, EntryError, JobChange, OnCancel, OnError, Params, PlannedRun,
+    Against, Begun, ConverterLabel, EntryError, JobChange, OnCancel, OnError, Params, PlannedRun,
     PlannedSkip, Ramp, Reprocess, ReprocessPlan, ReprocessResult, Resend, Selection, Step,
-    StepOutcome, StepResult, Trial, Which, job_changes, judge_attempts, plan, reprocess,
+    StepOutcome, StepResult, Trial, Which, begin, job_changes, judge_attempts, plan, reprocess,
     reprocess_by_ramp, select, try_entry,
 };
 pub use running::{

@@ -7,10 +7,10 @@ use crate::convert::{PathPattern, RuleBook};
 pub(crate) struct Comparing {
     /// Let every difference count, whatever the configuration says
     #[arg(long, conflicts_with = "ignore")]
-    strict: bool,
+    pub(crate) strict: bool,
     /// Also leave out this place, such as '/meta/id' or '*/uuid'
     #[arg(long, value_name = "PATTERN")]
-    ignore: Vec<PathPattern>,
+    pub(crate) ignore: Vec<PathPattern>,
 }
 
 impl Comparing {

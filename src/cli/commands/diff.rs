@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::archive::Access;
 use crate::cli::arguments::Comparing;
-use crate::cli::commands::reprocess::{configuration, configured_rules};
+use crate::cli::commands::reprocess::configuration;
 use crate::cli::render::{counted, differences, escape};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::PathPattern;
@@ -12,6 +12,7 @@ use crate::entry::{Attempt, Outcome};
 use crate::id::EntryId;
 use crate::service::entries::no_entry;
 use crate::service::entry::Compare;
+use crate::service::entry::configured_rules;
 
 /// Show what really differs between the reports of two attempts
 ///

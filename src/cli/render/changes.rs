@@ -2,71 +2,16 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
-
-use super::differences::{short, short_path};
 use super::table::{Canvas, Cell, Column, Table};
 use crate::convert::{
-    ChangeKind, ChangePattern, ChangeSummary, ChangedPlace, IgnoredByRule, Json, Proposal,
-    RuleBook, Verdict,
+    ChangeKind, ChangePattern, ChangeSummary, ChangedPlace, Json, RuleBook, Verdict,
 };
-use crate::id::EntryId;
-use crate::service::words::{count, counted};
+use crate::service::words::{count, counted, short, short_path};
 
 /// Most places in a table for people.
 const PLACES_MAX: usize = 10;
 /// Most patterns of a place in a table for people.
 const PATTERNS_MAX: usize = 3;
-
-/// One place that differs, as JSON output shows it.
-#[derive(Serialize)]
-pub(crate) struct PlaceObject {
-    path: String,
-    entries: u64,
-    changes: u64,
-    example: Option<Example>,
-    patterns: Vec<ChangePattern>,
-}
-
-#[derive(Serialize)]
-struct Example {
-    id: EntryId,
-    old: Option<Json>,
-    new: Option<Json>,
-}
-
-/// What differs in the reports of a job, as JSON output shows it.
-#[derive(Serialize)]
-pub(crate) struct ChangesObject {
-    differences: Vec<PlaceObject>,
-    /// Number of differences at places that are not listed.
-    more_differences: u64,
-    ignored: Vec<IgnoredByRule>,
-    proposal: Option<Proposal>,
-}
-
-impl ChangesObject {
-    pub(crate) fn of(summary: &ChangeSummary) -> Self {
-        let places = summary.places().into_iter();
-        let places = places.map(|place| PlaceObject {
-            entries: place.counted.reports,
-            changes: place.counted.changes,
-            example: place.patterns.first().map(|first| Example {
-                id: first.example,
-                old: first.old.clone(),
-                new: first.new.clone(),
-            }),
-            path: place.path,
-            patterns: place.patterns,
-        });
-        Self {
-            differences: places.collect(),
-            more_differences: summary.beyond(),
-            ignored: summary.ignored(),
-            proposal: summary.proposal(),
-        }
-    }
-}
 
 /// Renders the places that differ in most reports as a table, after an empty line. Returns nothing
 /// when nothing differs.
@@ -198,6 +143,7 @@ pub(crate) fn proposal(summary: &ChangeSummary, rules: &RuleBook) -> String {
 mod tests {
     use super::*;
     use crate::convert::{CompareRules, compare_with};
+    use crate::id::EntryId;
 
     const PLAIN: Canvas = Canvas {
         colour: false,

@@ -23,7 +23,7 @@ use crate::convert::converter::Converter;
 use crate::convert::process::Cancel;
 use crate::convert::running::milliseconds;
 use crate::entry::Outcome;
-use crate::id::EntryId;
+use crate::id::{EntryId, JobId};
 
 /// Number of threads that compare and record conversions. They mostly wait for a shared flush.
 const RECORDING: usize = 16;
@@ -91,55 +91,100 @@ pub fn reprocess_by_ramp(
     on_step: &(dyn Fn(&Step) + Sync),
     ramp: Ramp<'_>,
 ) -> Result<ReprocessResult> {
+    begin(archive, selection, options)?.run(
+        archive, selection, converters, options, cancel, on_step, ramp,
+    )
+}
+
+/// A job that has begun: from here on it is on record and counts as running, until this is dropped.
+#[must_use = "a job that has begun runs no converter before `run` is called"]
+pub struct Begun {
+    run: Option<JobRun>,
+    pace: Pace,
+    started: Instant,
+}
+
+/// Records that a job begins, or goes on, so that its number is known before its first entry is
+/// converted.
+///
+/// # Errors
+/// As [`reprocess`], except for what happens while it runs.
+pub fn begin(archive: &Archive, selection: &Selection, options: &Reprocess) -> Result<Begun> {
     let started = Instant::now();
     let pace = Pace::new(options.rate)?;
     let run = start(archive, selection, options)?;
-    let number = run.as_ref().map(JobRun::job);
-    let total = selection.ids.len() as u64;
-    let job = Job {
-        ids: &selection.ids,
-        work: Work {
-            archive,
-            converters,
-            options,
-            run: run.as_ref(),
-            cancel,
-            runners: Runners::default(),
-            blocked: Blocked::default(),
-        },
-        pace,
-        gathered: Mutex::new(Gathered {
-            result: ReprocessResult {
-                job: number,
-                total,
-                ..ReprocessResult::default()
-            },
-            untried: Untried::default(),
-        }),
-        next: AtomicUsize::new(0),
-        by_serial: SerialOrder::of(&selection.ids),
-        stop: AtomicBool::new(false),
-        on_step,
-    };
-    job.run(ramp, started);
-    let Gathered {
-        mut result,
-        untried,
-    } = job
-        .gathered
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    result.interrupted = result.processed + result.skipped < result.total;
-    result.stopped = run.as_ref().and_then(JobRun::stopping);
-    result.duration_ms = milliseconds(started.elapsed());
-    // The attempts are on record, whatever becomes of the job's end.
-    let stays_open = cancel.is_cancelled() && options.on_cancel == OnCancel::LeaveOpen;
-    if let Some(number) = number.filter(|_| !stays_open)
-        && let Err(error) = archive.finish_job(result.finished(number, &untried))
-    {
-        result.end_error = Some(error.message().to_owned());
+    Ok(Begun { run, pace, started })
+}
+
+impl Begun {
+    /// Returns the job; `None` for one that records nothing.
+    pub fn job(&self) -> Option<JobId> {
+        self.run.as_ref().map(JobRun::job)
     }
-    Ok(result)
+
+    /// Runs the job to its end, with what it was begun with.
+    ///
+    /// # Errors
+    /// As [`reprocess`].
+    #[expect(clippy::too_many_arguments, reason = "those of `reprocess_by_ramp`")]
+    pub fn run(
+        self,
+        archive: &Archive,
+        selection: &Selection,
+        converters: &[Converter],
+        options: &Reprocess,
+        cancel: &Cancel,
+        on_step: &(dyn Fn(&Step) + Sync),
+        ramp: Ramp<'_>,
+    ) -> Result<ReprocessResult> {
+        let Self { run, pace, started } = self;
+        let number = run.as_ref().map(JobRun::job);
+        let total = selection.ids.len() as u64;
+        let job = Job {
+            ids: &selection.ids,
+            work: Work {
+                archive,
+                converters,
+                options,
+                run: run.as_ref(),
+                cancel,
+                runners: Runners::default(),
+                blocked: Blocked::default(),
+            },
+            pace,
+            gathered: Mutex::new(Gathered {
+                result: ReprocessResult {
+                    job: number,
+                    total,
+                    ..ReprocessResult::default()
+                },
+                untried: Untried::default(),
+            }),
+            next: AtomicUsize::new(0),
+            by_serial: SerialOrder::of(&selection.ids),
+            stop: AtomicBool::new(false),
+            on_step,
+        };
+        job.run(ramp, started);
+        let Gathered {
+            mut result,
+            untried,
+        } = job
+            .gathered
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        result.interrupted = result.processed + result.skipped < result.total;
+        result.stopped = run.as_ref().and_then(JobRun::stopping);
+        result.duration_ms = milliseconds(started.elapsed());
+        // The attempts are on record, whatever becomes of the job's end.
+        let stays_open = cancel.is_cancelled() && options.on_cancel == OnCancel::LeaveOpen;
+        if let Some(number) = number.filter(|_| !stays_open)
+            && let Err(error) = archive.finish_job(result.finished(number, &untried))
+        {
+            result.end_error = Some(error.message().to_owned());
+        }
+        Ok(result)
+    }
 }
 
 /// Records that a job begins or goes on. Returns `None` for a job that records nothing.

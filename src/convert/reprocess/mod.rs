@@ -19,7 +19,7 @@ mod untried;
 mod work;
 
 pub use changes::{JobChange, job_changes, judge_attempts};
-pub use job::{Ramp, reprocess, reprocess_by_ramp};
+pub use job::{Begun, Ramp, begin, reprocess, reprocess_by_ramp};
 pub use options::{Against, OnCancel, OnError, Params, Reprocess, Resend, Which};
 pub use plan::{ConverterLabel, PlannedRun, PlannedSkip, ReprocessPlan, plan};
 pub use result::{EntryError, ReprocessResult};

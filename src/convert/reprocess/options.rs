@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::convert::compare::RuleBook;
 use crate::entry::Attempt;
 use crate::event::{JobPriority, JobStarted};
@@ -27,7 +29,7 @@ pub enum Which {
 
 impl Which {
     /// Returns the converter in the word that a job records.
-    pub(super) fn word(&self) -> &str {
+    pub(crate) fn word(&self) -> &str {
         match self {
             Self::Recorded => "recorded",
             Self::Current => "current",
@@ -46,7 +48,8 @@ impl Which {
 }
 
 /// Which arguments the converter is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Params {
     /// The arguments of the entry's last attempt, or of its archiving. Secrets are taken from the
@@ -66,7 +69,8 @@ impl Params {
 }
 
 /// How a failed attempt affects the remaining entries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum OnError {
     /// They are processed.
@@ -85,7 +89,8 @@ impl OnError {
 }
 
 /// Which new reports are to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Resend {
     /// None of them.

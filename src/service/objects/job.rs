@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::event::Envelope;
 use super::job_failures::Failures;
 use crate::archive::{Archive, Job, JobState};
-use crate::event::{JobFinished, JobStarted};
+use crate::event::{Actor, JobFinished, JobStarted};
 use crate::id::{EventSeq, JobId};
 use crate::service::time::Zone;
 use crate::time::Timestamp;
@@ -20,6 +19,8 @@ pub struct JobObject<'a> {
     state: JobState,
     /// When it began.
     started_at: Timestamp,
+    /// The account that started it.
+    started_by: &'a str,
     /// What it was started with.
     #[serde(flatten)]
     started: &'a JobStarted,
@@ -63,13 +64,19 @@ pub struct ShownJob {
     pub job: Job,
     /// When it began.
     pub at: Timestamp,
+    /// Who began it.
+    pub by: Actor,
 }
 
 impl ShownJob {
-    /// Looks up when a job began.
+    /// Looks up who began a job, and when.
     pub fn of(job: Job, archive: &Archive, zone: &Zone) -> Result<Self, Error> {
-        let at = begun_at(archive, job.id, zone)?;
-        Ok(Self { job, at })
+        let (at, by) = begun(archive, job.id)?;
+        Ok(Self {
+            job,
+            at: zone.exact(at),
+            by,
+        })
     }
 
     /// Returns the object of the job.
@@ -86,6 +93,7 @@ impl ShownJob {
             job: *id,
             state: self.job.state(),
             started_at: self.at,
+            started_by: &self.by.id,
             started,
             processed: number(|job| job.processed),
             successful: number(|job| job.successful),
@@ -103,12 +111,14 @@ impl ShownJob {
     }
 }
 
-/// Returns when the job's first event was recorded. The job id is the number of that event.
-fn begun_at(archive: &Archive, id: JobId, zone: &Zone) -> Result<Timestamp, Error> {
+/// Returns when the first event of a job was recorded, and who caused it. The number of a job is
+/// that of this event.
+fn begun(archive: &Archive, id: JobId) -> Result<(Timestamp, Actor), Error> {
     let seq = EventSeq(id.0);
     let leaf = archive
         .events(seq, Some(seq))?
         .next()
         .ok_or_else(|| Error::new(ErrorKind::Damaged, format!("the event {seq} is not there")))??;
-    Ok(zone.exact(Envelope::of(&leaf)?.time))
+    let event = leaf.event()?;
+    Ok((event.time, event.actor))
 }

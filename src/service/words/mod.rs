@@ -6,6 +6,7 @@ mod numbers;
 mod pairs;
 mod shell;
 mod sizes;
+mod values;
 
 pub use escape::{escape, escape_json};
 pub use json::{path_text, to_json};
@@ -13,3 +14,4 @@ pub use numbers::{count, counted, duration, size};
 pub use pairs::{parse_pair, to_meta};
 pub use shell::in_shell;
 pub use sizes::parse_size;
+pub use values::{short, short_path};

@@ -7,15 +7,17 @@ use serde::Serialize;
 
 use crate::archive::Access;
 use crate::cli::arguments::Comparing;
-use crate::cli::commands::reprocess::{configuration, configured_rules};
-use crate::cli::render::changes::{self, ChangesObject};
-use crate::cli::render::differences::{short, short_path};
+use crate::cli::commands::reprocess::configuration;
+use crate::cli::render::changes;
 use crate::cli::render::{Cell, Column, Table, count, counted};
 use crate::cli::run::{Context, Exit, Failure, work_in_background};
 use crate::convert::{
     Change, ChangeSummary, JobChange, PathPattern, RuleBook, Verdict, job_changes,
 };
 use crate::id::{AttemptNo, EntryId, JobId};
+use crate::service::entry::configured_rules;
+use crate::service::reprocess::ChangesObject;
+use crate::service::words::{short, short_path};
 
 /// Show what differs between the reports of a job and those before it, by place
 ///

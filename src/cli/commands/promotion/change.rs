@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::show::nothing_known;
 use crate::archive::{Access, Archive};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::register;
 use crate::event::{ConverterPromoted, Grounds};
 use crate::id::{ConverterId, EventSeq};
 use crate::service::objects::PromotionObject;
+use crate::service::promotions::nothing_known;
 use crate::{Error, ErrorKind, Result};
 
 /// Fewest hex digits that name an identity.

@@ -5,23 +5,19 @@ use crate::cli::render::{Cell, Column, Table, escape};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::ConverterRegistered;
 use crate::id::ConverterId;
-use crate::service::objects::{ConverterObject, PromotionObject};
+use crate::service::objects::PromotionObject;
+use crate::service::promotions::{ConverterRecord, last_promotions};
 use crate::service::time::Zone;
-use crate::{Error, ErrorKind};
 
 pub(super) fn list(archive: &Archive, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let zone = context.zone();
     let mut rows = Vec::new();
-    for name in archive.promoted_converters()? {
-        let promotions = archive.promotions(&name)?;
-        let Some(last) = promotions.last() else {
-            continue;
-        };
+    for last in &last_promotions(archive)? {
         if context.json() {
             context.print_json(&PromotionObject::of(last, &zone))?;
         }
         rows.push(vec![
-            Cell::new(&name),
+            Cell::new(&last.fact.converter),
             Cell::new(format!("{:.12}", last.fact.converter_id)),
             Cell::new(zone.short(last.at)),
             Cell::new(last.fact.grounds.name()),
@@ -54,41 +50,23 @@ pub(super) fn show(
     context: &mut Context<'_>,
 ) -> Result<Exit, Failure> {
     let zone = context.zone();
-    let (promotions, waivers) = (archive.promotions(name)?, archive.waivers(name)?);
-    let mut recorded = archive.converters()?;
-    recorded.retain(|converter| converter.name == name);
-    if promotions.is_empty() && waivers.is_empty() && recorded.is_empty() {
-        return Err(nothing_known(name).into());
-    }
-    let current = archive.promoted(name)?;
+    let record = ConverterRecord::of(archive, name)?;
     if context.json() {
-        context.print_json(&ConverterObject::new(
-            name,
-            current,
-            &promotions,
-            &waivers,
-            &recorded,
-            &zone,
-        ))?;
+        context.print_json(&record.object(&zone))?;
         return Ok(Exit::Done);
     }
-    let mut page = promotions_page(&promotions, &zone, context);
-    if !waivers.is_empty() {
+    let mut page = promotions_page(&record.promotions, &zone, context);
+    if !record.waivers.is_empty() {
         page += "\n";
-        page += &waivers_page(&waivers, &zone, context);
+        page += &waivers_page(&record.waivers, &zone, context);
     }
     page += "\n";
-    page += &identities_page(&recorded, current, context);
+    page += &identities_page(&record.recorded, record.current, context);
     context.print(page)?;
-    if current.is_none() {
+    if record.current.is_none() {
         context.note("no identity was promoted: the configured one converts");
     }
     Ok(Exit::Done)
-}
-
-pub(super) fn nothing_known(name: &str) -> Error {
-    let told = format!("nothing is recorded of a converter '{name}'");
-    Error::new(ErrorKind::NotFound, told).hint("`annals stats --by converter` lists the converters")
 }
 
 fn promotions_page(promotions: &[Promotion], zone: &Zone, context: &Context<'_>) -> String {

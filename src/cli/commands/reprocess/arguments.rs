@@ -5,9 +5,11 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use crate::cli::arguments::Comparing;
+use crate::convert::{OnError, Params, Resend};
 use crate::event::JobPriority;
 use crate::id::EntryId;
 use crate::service::entries::Filters;
+use crate::service::reprocess::{JobRequest, Speed as Asked};
 
 /// Run converters again over archived sources, and tell what changes
 ///
@@ -100,6 +102,56 @@ pub(super) enum Submit {
     Changed,
     /// All
     All,
+}
+
+impl Args {
+    /// Returns what is asked of the job, as each door asks it.
+    pub(super) fn request(&self) -> JobRequest {
+        let Asked {
+            jobs,
+            rate,
+            priority,
+        } = self.speed.asked();
+        JobRequest {
+            converter_version: self.converter_version.clone(),
+            params: self.params.map(|params| match params {
+                ParamsArg::Recorded => Params::Recorded,
+                ParamsArg::Current => Params::Current,
+            }),
+            submit: match self.submit {
+                Submit::None => Resend::None,
+                Submit::Changed => Resend::Changed,
+                Submit::All => Resend::All,
+            },
+            on_error: match self.on_error {
+                OnErrorArg::Skip => OnError::Skip,
+                OnErrorArg::Stop => OnError::Stop,
+            },
+            compare_only: self.compare_only,
+            strict: self.comparing.strict,
+            ignore: self
+                .comparing
+                .ignore
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            jobs,
+            rate,
+            priority,
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+impl Speed {
+    /// Returns the speed as each door states it.
+    pub(super) fn asked(&self) -> Asked {
+        Asked {
+            jobs: self.jobs,
+            rate: self.rate.map(|rate| rate.0),
+            priority: self.priority,
+        }
+    }
 }
 
 /// Conversions a second.

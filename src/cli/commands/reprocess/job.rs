@@ -7,10 +7,10 @@ use crate::archive::Archive;
 use crate::cli::render::{count, counted, escape};
 use crate::cli::run::{Context, Failure, work_in_background};
 use crate::convert::{
-    ChangeSummary, Converter, EnvironmentCheck, Ramp, Reprocess, ReprocessResult, Selection, Step,
-    StepOutcome, Verdict, reprocess_by_ramp,
+    Converter, EnvironmentCheck, Ramp, Reprocess, ReprocessResult, Selection, Step, StepOutcome,
+    Verdict, reprocess_by_ramp,
 };
-use crate::id::EntryId;
+use crate::service::reprocess::Findings;
 
 /// Numbers of entries after which a ramp asks whether to go on.
 const PAUSES: [usize; 2] = [1, 10];
@@ -20,15 +20,6 @@ enum News {
     Step(Step),
     /// Asks whether the job should go on.
     Pause(ReprocessResult, Sender<bool>),
-}
-
-/// What is collected from the steps of a job.
-#[derive(Default)]
-pub(super) struct Findings {
-    pub(super) changes: ChangeSummary,
-    pub(super) fixed: Vec<EntryId>,
-    pub(super) broken: Vec<EntryId>,
-    pub(super) suspicious: Vec<EntryId>,
 }
 
 pub(super) fn run_job(
@@ -109,28 +100,6 @@ fn shall_go_on(so_far: &ReprocessResult, context: &mut Context<'_>) -> Result<bo
             Ok(false)
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-impl Findings {
-    fn add(&mut self, step: &Step) {
-        let (StepOutcome::Ran { result, .. } | StepOutcome::Earlier(result)) = &step.outcome else {
-            return;
-        };
-        if !result.suspicious.is_empty() {
-            self.suspicious.push(step.entry);
-        }
-        self.changes.add(
-            step.entry,
-            &result.converter,
-            result.verdict,
-            &result.difference,
-        );
-        match result.verdict {
-            Some(Verdict::Fixed) => self.fixed.push(step.entry),
-            Some(Verdict::Broken) => self.broken.push(step.entry),
-            Some(Verdict::Unchanged | Verdict::Changed) | None => {}
-        }
     }
 }
 

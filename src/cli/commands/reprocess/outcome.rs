@@ -1,33 +1,18 @@
 //! Prints the result of a job, for people and programs.
 
-use serde::Serialize;
-
-use super::job::Findings;
 use super::plan::cannot_run;
 use super::verb::Manner;
-use crate::cli::render::changes::{self, ChangesObject};
+use crate::cli::render::changes;
 use crate::cli::render::{Style, count, counted, duration, escape, facts, reasons};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::ReprocessResult;
 use crate::event::JobStop;
 use crate::id::EntryId;
+use crate::service::reprocess::{Findings, OutcomeObject};
 use crate::{Error, ErrorKind};
 
 /// Most entries that are listed by id.
 const LISTED_MAX: usize = 8;
-
-/// The result of a job, as JSON output shows it.
-#[derive(Serialize)]
-struct Outcome<'a> {
-    #[serde(flatten)]
-    result: &'a ReprocessResult,
-    compare_only: bool,
-    fixed_ids: &'a [EntryId],
-    broken_ids: &'a [EntryId],
-    suspicious_ids: &'a [EntryId],
-    #[serde(flatten)]
-    changes: ChangesObject,
-}
 
 pub(super) fn tell_outcome(
     result: &ReprocessResult,
@@ -36,14 +21,7 @@ pub(super) fn tell_outcome(
     context: &mut Context<'_>,
 ) -> Result<Exit, Failure> {
     if context.json() {
-        context.print_json(&Outcome {
-            result,
-            compare_only: manner.compare_only,
-            fixed_ids: &findings.fixed,
-            broken_ids: &findings.broken,
-            suspicious_ids: &findings.suspicious,
-            changes: ChangesObject::of(&findings.changes),
-        })?;
+        context.print_json(&OutcomeObject::of(result, findings, manner.compare_only))?;
     } else {
         let text = page(result, findings, manner, context);
         context.print(text)?;

@@ -1,26 +1,14 @@
 //! `annals reprocess --dry-run`: shows what would run.
 
-use serde::Serialize;
-
 use crate::cli::render::{Cell, Column, Table, count, counted, escape};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::convert::{ConverterLabel, ReprocessPlan};
+use crate::service::reprocess::Planned;
 use crate::{Error, ErrorKind};
-
-/// The plan of a dry run, with those members of a job's result that are known without running.
-#[derive(Serialize)]
-struct Planned<'a> {
-    dry_run: bool,
-    #[serde(flatten)]
-    plan: &'a ReprocessPlan,
-}
 
 pub(super) fn tell_plan(plan: &ReprocessPlan, context: &mut Context<'_>) -> Result<Exit, Failure> {
     if context.json() {
-        context.print_json(&Planned {
-            dry_run: true,
-            plan,
-        })?;
+        context.print_json(&Planned::of(plan))?;
         return Ok(exit_of(plan));
     }
     let columns = [

@@ -1,20 +1,20 @@
 //! Runs `annals reprocess`: checks the arguments, then plans or runs the job. Resumes jobs, too.
 
-use super::arguments::{Args, Speed, Submit};
+use super::arguments::{Args, Speed};
 use super::job::run_job;
-use super::options::{options, options_of};
 use super::outcome::tell_outcome;
 use super::plan::tell_plan;
-use super::selection::{named, selection};
-use crate::Error;
 use crate::archive::{Access, Archive};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
-use crate::convert::{Converter, Reprocess, Resend, RuleBook, Selection, Which, plan};
+use crate::convert::{Reprocess, Resend, RuleBook, Selection, plan};
 use crate::event::JobStarted;
 use crate::host::Config;
 use crate::id::{EntryId, JobId};
-use crate::service::entries::{Selected, refuse_unknown_version};
+use crate::service::entries::Selected;
+use crate::service::reprocess::{
+    configured_converters, named, options_of, refuse_unknown, selection,
+};
 
 /// How a job is shown, and what its exit code says.
 pub(super) struct Manner {
@@ -31,7 +31,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let filter = args.filters.to_filter(context.now(), &context.zone())?;
     let selected = Selected::of(args.ids.clone(), filter)?;
     let config = configuration(context)?;
-    let options = options(&args, config.as_ref())?;
+    let options = args.request().options(config.as_ref())?;
     let only_looks = args.dry_run || args.compare_only;
     let archive = context.open(if only_looks {
         Access::ReadOnly
@@ -41,15 +41,20 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let selected = selected.in_store(&context.desk(&archive))?;
     let selection = selection(&archive, selected, config.as_ref())?;
     if args.dry_run {
-        refuse_unknown(&options, &archive, config.as_ref())?;
-        let plan = plan(&archive, &selection, &converters(config.as_ref()), &options)?;
+        refuse_unknown(&options.which, &archive, config.as_ref())?;
+        let plan = plan(
+            &archive,
+            &selection,
+            &configured_converters(config.as_ref()),
+            &options,
+        )?;
         return tell_plan(&plan, context);
     }
     let manner = Manner {
         ramp: args.ramp,
         fail_on_change: args.fail_on_change,
         compare_only: args.compare_only,
-        submits: args.submit != Submit::None,
+        submits: options.resend != Resend::None,
         rules: options.rules.clone(),
     };
     run_and_tell(
@@ -67,7 +72,7 @@ pub(crate) fn resume(id: JobId, speed: &Speed, context: &mut Context<'_>) -> Res
     let config = configuration(context)?;
     let archive = context.open(Access::ReadWrite)?;
     let job = archive.existing_job(id)?;
-    let mut options = options_of(&job.started, speed, config.as_ref())?;
+    let mut options = options_of(&job.started, &speed.asked(), config.as_ref())?;
     options.resume = Some(id);
     let selection = Selection::of(job.started.selection, archive.job_entries(id)?);
     run_recorded(archive, config.as_ref(), &selection, &options, context)
@@ -82,7 +87,7 @@ pub(crate) fn retry(
     context: &mut Context<'_>,
 ) -> Result<Exit, Failure> {
     let config = configuration(context)?;
-    let mut options = options_of(started, speed, config.as_ref())?;
+    let mut options = options_of(started, &speed.asked(), config.as_ref())?;
     options.retry_of = started.retry_of;
     run_recorded(
         archive,
@@ -118,8 +123,8 @@ fn run_and_tell(
     manner: &Manner,
     context: &mut Context<'_>,
 ) -> Result<Exit, Failure> {
-    refuse_unknown(options, &archive, config)?;
-    let converters = converters(config);
+    refuse_unknown(&options.which, &archive, config)?;
+    let converters = configured_converters(config);
     let (result, mut findings) = run_job(
         &archive,
         selection,
@@ -130,10 +135,7 @@ fn run_and_tell(
     )?;
     let closed = archive.close();
     context.meter.clear();
-    // Steps end in any order, so the ids are sorted.
-    findings.fixed.sort_unstable();
-    findings.broken.sort_unstable();
-    findings.suspicious.sort_unstable();
+    findings.sort();
     let exit = tell_outcome(&result, &findings, manner, context)?;
     closed?;
     Ok(exit)
@@ -147,20 +149,4 @@ pub(in crate::cli) fn configuration(context: &Context<'_>) -> Result<Option<Conf
             None => None,
         },
     )
-}
-
-fn converters(config: Option<&Config>) -> Vec<Converter> {
-    let configured = config.iter().flat_map(|config| &config.converters);
-    configured.map(|config| config.converter.clone()).collect()
-}
-
-fn refuse_unknown(
-    options: &Reprocess,
-    archive: &Archive,
-    config: Option<&Config>,
-) -> Result<(), Error> {
-    match &options.which {
-        Which::Named(name) => refuse_unknown_version(name, archive, config),
-        _ => Ok(()),
-    }
 }
