@@ -9,6 +9,7 @@
 //! - `state`: what all requests share; `desk` gives each request the store on a thread that may
 //!   block;
 //! - `address`, `columns`, `listing`: what a list shows, as it stands in an address;
+//! - `chosen`: which entries a job is for;
 //! - `selections`, `batch`, `sources`: the entries that a visitor chose, frozen, and what is done
 //!   with all of them;
 //! - `problem`: errors as `application/problem+json`, and as a page;
@@ -23,6 +24,7 @@ mod api;
 mod assets;
 mod batch;
 mod body;
+mod chosen;
 mod columns;
 mod desk;
 mod download;

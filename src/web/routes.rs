@@ -45,6 +45,12 @@ pub(in crate::web) fn routes(web: Web) -> Router {
         )
         .route("/entries/views", post(pages::entries::save_view))
         .route("/entries/views/drop", post(pages::entries::drop_view))
+        .route("/failures", get(pages::failures))
+        .route("/failures/waive", post(pages::waive))
+        .route("/step", get(pages::step::show))
+        .route("/step/identity", get(pages::step::identity))
+        .route("/step/run", post(pages::step::run))
+        .merge(jobs())
         .route("/assets/{version}/{name}", get(assets::asset))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
@@ -58,6 +64,22 @@ pub(in crate::web) fn routes(web: Web) -> Router {
         .layer(axum::middleware::from_fn(assets::pack_page))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(web)
+}
+
+/// Returns the pages about jobs.
+fn jobs() -> Router<Web> {
+    Router::new()
+        .route("/jobs", get(pages::jobs::list))
+        .route("/jobs/new", get(pages::jobs::new))
+        .route("/jobs/new/start", post(pages::jobs::start))
+        .route("/jobs/previews", post(pages::jobs::run_preview))
+        .route("/jobs/previews/{id}", get(pages::jobs::preview))
+        .route(
+            "/jobs/previews/{id}/cancel",
+            post(pages::jobs::cancel_preview),
+        )
+        .route("/jobs/{id}", get(pages::jobs::show))
+        .route("/jobs/{id}/{act}", post(pages::jobs::act))
 }
 
 /// Answers what there is no route for.

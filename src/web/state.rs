@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use crate::Result;
 use crate::archive::Archive;
 use crate::event::Door;
 use crate::host::{Host, HostStatus};
+use crate::service::jobs::Digests;
+use crate::service::reprocess::JobRunner;
 use crate::time::Stopwatch;
 use crate::web::hub::Hub;
 use crate::web::problem::Problem;
@@ -17,6 +21,8 @@ use crate::web::visitor::{Peer, Visitor};
 
 /// How long the status of a host is reused.
 const FRESH: Duration = Duration::from_millis(500);
+/// Entries that are stepped through at a time, by all visitors.
+const STEPS_MAX: usize = 2;
 
 /// What the page is about.
 pub(crate) struct Subject {
@@ -38,6 +44,9 @@ pub(in crate::web) struct Web {
     hub: Arc<Hub>,
     /// What the host said about itself a moment ago.
     latest: Arc<Mutex<Option<(Stopwatch, HostStatus)>>>,
+    jobs: Arc<JobRunner>,
+    digests: Arc<Digests>,
+    steps: Arc<Semaphore>,
 }
 
 impl Web {
@@ -49,7 +58,21 @@ impl Web {
             selections: Arc::default(),
             store_name,
             latest: Arc::default(),
+            jobs: Arc::default(),
+            digests: Arc::default(),
+            steps: Arc::new(Semaphore::new(STEPS_MAX)),
         }
+    }
+
+    /// Ends what runs beside the requests: jobs, previews, comparisons. Waits for it.
+    pub(in crate::web) fn stop(&self) {
+        self.digests.stop();
+        self.jobs.stop();
+    }
+
+    /// Returns the right to convert one entry without recording it; `None` while others do.
+    pub(in crate::web) fn step_turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.steps).try_acquire_owned().ok()
     }
 
     /// Returns the selections of all visitors.
@@ -104,6 +127,9 @@ impl Web {
             host: self.subject.host.clone(),
             config: self.subject.config.clone(),
             visitor: visitor.clone(),
+            selections: Arc::clone(&self.selections),
+            jobs: Arc::clone(&self.jobs),
+            digests: Arc::clone(&self.digests),
         };
         blocking(move || work(&desk)).await
     }
@@ -151,6 +177,12 @@ pub(in crate::web) struct Desk {
     pub(in crate::web) host: Option<Arc<Host>>,
     pub(in crate::web) config: Option<PathBuf>,
     pub(in crate::web) visitor: Visitor,
+    /// The frozen selections of all visitors.
+    pub(in crate::web) selections: Arc<Selections>,
+    /// Runs jobs and previews.
+    pub(in crate::web) jobs: Arc<JobRunner>,
+    /// What jobs changed.
+    pub(in crate::web) digests: Arc<Digests>,
 }
 
 /// Returns what a store is called: its folder within the one around it, because many stores lie in

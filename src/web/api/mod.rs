@@ -1,9 +1,14 @@
 //! The HTTP API, and the OpenAPI document made from it.
 
+pub(in crate::web) mod answers;
 mod archiving;
 mod entry;
+pub(in crate::web) mod failures;
 mod finding;
 mod holds;
+mod job_acts;
+pub(in crate::web) mod job_plans;
+pub(in crate::web) mod jobs;
 mod lists;
 mod notes;
 mod selections;
@@ -41,6 +46,7 @@ pub(in crate::web) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(crate::web::stream::stream))
         .merge(lists())
         .merge(selections())
+        .merge(jobs())
 }
 
 /// Returns the routes of lists: finding, filters, saved views, and what a list is of.
@@ -63,4 +69,29 @@ fn selections() -> OpenApiRouter<Web> {
         .routes(routes!(selections::hold))
         .routes(routes!(selections::csv))
         .routes(routes!(selections::tar))
+}
+
+/// Returns the routes of reprocess jobs, of what fails, and of what is current.
+fn jobs() -> OpenApiRouter<Web> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::jobs))
+        .routes(routes!(jobs::jobs_csv))
+        .routes(routes!(jobs::job))
+        .routes(routes!(jobs::changes))
+        .routes(routes!(jobs::entries))
+        .routes(routes!(jobs::entries_csv))
+        .routes(routes!(job_acts::pause))
+        .routes(routes!(job_acts::cancel))
+        .routes(routes!(job_acts::resume))
+        .routes(routes!(job_acts::retry_failed))
+        .routes(routes!(job_plans::plan))
+        .routes(routes!(job_plans::made_plan))
+        .routes(routes!(job_plans::start))
+        .routes(routes!(job_plans::start_preview))
+        .routes(routes!(job_plans::preview))
+        .routes(routes!(job_plans::cancel_preview))
+        .routes(routes!(failures::failures))
+        .routes(routes!(failures::failures_csv))
+        .routes(routes!(failures::promotions))
+        .routes(routes!(failures::promotion))
 }

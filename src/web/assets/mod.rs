@@ -29,6 +29,7 @@ const STYLES: &str = concat!(
     include_str!("css/find.css"),
     include_str!("css/entry.css"),
     include_str!("css/entries.css"),
+    include_str!("css/jobs.css"),
 );
 
 const ASSETS: &[Asset] = &[
@@ -48,6 +49,7 @@ const ASSETS: &[Asset] = &[
     Asset::script("times.js", include_str!("js/times.js")),
     Asset::script("toasts.js", include_str!("js/toasts.js")),
     Asset::script("htmx.js", include_str!("vendor/htmx-4.0.1.min.js")),
+    Asset::script("step.js", include_str!("js/step.js")),
     Asset::new("icon.svg", "image/svg+xml", include_str!("icon.svg")),
     Asset::new("icons.svg", "image/svg+xml", include_str!("icons.svg")),
 ];

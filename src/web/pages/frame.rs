@@ -22,15 +22,19 @@ use crate::web::visitor::{Theme, Visitor};
 pub(super) enum Place {
     Find,
     Entries,
+    Failures,
+    Jobs,
 }
 
 impl Place {
-    const ALL: [Self; 2] = [Self::Find, Self::Entries];
+    const ALL: [Self; 4] = [Self::Find, Self::Entries, Self::Failures, Self::Jobs];
 
     const fn path(self) -> &'static str {
         match self {
             Self::Find => "/",
             Self::Entries => "/entries",
+            Self::Failures => "/failures",
+            Self::Jobs => "/jobs",
         }
     }
 
@@ -38,6 +42,8 @@ impl Place {
         match self {
             Self::Find => language.say("frame.nav_find"),
             Self::Entries => language.say("frame.nav_entries"),
+            Self::Failures => language.say("frame.nav_failures"),
+            Self::Jobs => language.say("frame.nav_jobs"),
         }
     }
 }

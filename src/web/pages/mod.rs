@@ -2,13 +2,17 @@
 
 pub(in crate::web) mod entries;
 mod entry;
+mod failures;
 mod find;
 mod fragment;
 mod frame;
 #[cfg(test)]
 mod gallery;
+pub(in crate::web) mod jobs;
 mod parts;
 mod remarks;
+pub(in crate::web) mod step;
 
 pub(in crate::web) use entry::{entry, hold, note, release, summary};
+pub(in crate::web) use failures::{failures, waive};
 pub(in crate::web) use find::find;

@@ -41,7 +41,8 @@ impl Mark {
         Self::named("suspicious", language.say("frame.status_suspicious"))
     }
 
-    fn named(name: &'static str, word: &'static str) -> Self {
+    /// Returns a mark with the sign and the colour of a status, and another word.
+    pub(super) fn named(name: &'static str, word: &'static str) -> Self {
         let sign = format!("/assets/{}/icons.svg#{name}", assets::version());
         Self { name, sign, word }
     }

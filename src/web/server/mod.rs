@@ -140,6 +140,7 @@ impl Server {
             .build()
             .map_err(|error| Error::io("serve", "the page", error))?;
         let web = Web::new(subject);
+        let own = web.clone();
         let door = Door {
             guard: self.guard,
             web: web.clone(),
@@ -164,6 +165,8 @@ impl Server {
             web.hub().end();
             Ok(())
         });
+        // Jobs end before the store is closed: what they work on is killed, the rest waits.
+        own.stop();
         // Work that does not end by then is left alone; what it records is recorded whole.
         runtime.shutdown_timeout(LAST_ANSWERS);
         done.map_err(|error| Error::io("serve", "the page", error))

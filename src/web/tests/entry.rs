@@ -167,7 +167,12 @@ async fn differences_are_summed_up_by_place_and_each_is_one_link_away() {
     assert_eq!(page.text.matches("class=\"diff one\"").count(), 5);
     let full = address(&site, "?tab=differences&from=1&to=2&show=full");
     let page = site.get(&full).await;
-    assert_eq!(page.text.matches("<section class=\"content\"").count(), 2);
+    assert_eq!(
+        page.text
+            .matches("<div role=\"group\" class=\"content\"")
+            .count(),
+        2
+    );
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 
 mod entry;
 mod guarding;
+mod jobs;
 mod lists;
 
 use std::net::SocketAddr;
@@ -39,7 +40,7 @@ pub(in crate::web) struct Site {
     token: Secret,
     routes: Router,
     door: Door,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An answer that was read to its end.
@@ -53,7 +54,22 @@ pub(in crate::web) struct Answer {
 impl Site {
     /// Returns a site with an empty store.
     pub(in crate::web) fn empty() -> Self {
+        Self::made(None)
+    }
+
+    /// Returns a site with an empty store and a configuration, which stands in `host.toml` of its
+    /// folder.
+    pub(in crate::web) fn configured(configuration: &str) -> Self {
+        Self::made(Some(configuration))
+    }
+
+    fn made(configuration: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = configuration.map(|text| {
+            let file = folder.path().join("host.toml");
+            std::fs::write(&file, text).expect("written");
+            file
+        });
         let store = folder.path().join("store");
         let archive = Archive::builder().create(&store).expect("a store");
         let token = Secret::random().expect("random");
@@ -63,7 +79,7 @@ impl Site {
         let web = Web::new(Subject {
             archive: archive.clone(),
             host: None,
-            config: None,
+            config,
         });
         let door = Door {
             guard: Arc::clone(&guard),
@@ -76,7 +92,7 @@ impl Site {
             token,
             routes,
             door,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -89,6 +105,16 @@ impl Site {
             site.archive.put(new, content.as_bytes()).expect("archived");
         }
         site
+    }
+
+    /// Writes a file beside the store.
+    pub(in crate::web) fn write(&self, name: &str, content: &str) {
+        std::fs::write(self.folder.path().join(name), content).expect("written");
+    }
+
+    /// Returns a folder for the files of the test.
+    pub(in crate::web) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// Asks for a page as the signed-in visitor.

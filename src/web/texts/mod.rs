@@ -122,9 +122,12 @@ macro_rules! catalogue_files {
 catalogue_files! {
     "entries",
     "entry",
+    "failures",
     "find",
     "frame",
+    "jobs",
     "login",
+    "step",
 }
 
 fn catalogues() -> &'static Catalogues {

@@ -46,6 +46,8 @@ document.addEventListener("annals:event", (event) => {
   if (here && mayConcern(event.detail, here.dataset.entry)) look();
 });
 
+document.addEventListener("annals:live", look);
+
 document.addEventListener("change", (event) => {
   event.target.closest?.("form[data-submit-on-change]")?.requestSubmit();
 });

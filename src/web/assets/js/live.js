@@ -33,6 +33,8 @@ function tellAll(message) {
 
 function hear(message) {
   if (message.state) show(message.state);
+  // What happened before the stream began was not told: pages look for themselves.
+  if (message.state === "on") document.dispatchEvent(new Event("annals:live"));
   if (message.event) happened(message.event);
 }
 

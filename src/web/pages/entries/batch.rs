@@ -36,6 +36,7 @@ struct Bar {
 
 /// What buttons say: each repeats to how many entries it does something.
 struct Words {
+    reprocess: String,
     hold_title: String,
     hold_do: String,
     note_title: String,
@@ -46,6 +47,7 @@ impl Words {
     fn of(number: &str, frame: &Frame) -> Self {
         let values = [("n", number)];
         Self {
+            reprocess: frame.fill("entries.reprocess", &values),
             hold_title: frame.fill("entries.hold_title", &values),
             hold_do: frame.fill("entries.hold_do", &values),
             note_title: frame.fill("entries.note_title", &values),
