@@ -27,6 +27,7 @@ pub(crate) use extent::PathPart;
 pub use extent::{Extent, ReportPath};
 pub use note::{Correction, FactName, Note};
 pub use outcome::{Outcome, Status};
+pub(crate) use part::whole_part;
 pub use part::{Part, PurgedPart};
 pub use period::Period;
 pub use word::ParseWordError;

@@ -131,9 +131,7 @@ impl Error {
         };
         let built = Self::new(kind, format!("cannot {action} {path}: {}", reason(&error)));
         let built = match kind {
-            ErrorKind::Full => {
-                built.hint("free some space, or purge old entries; nothing was lost")
-            }
+            ErrorKind::Full => built.hint("free some space on that disk; nothing was lost"),
             _ => built,
         };
         built.caused_by(error)

@@ -70,6 +70,7 @@ mod blob;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+mod complete;
 #[cfg(feature = "host")]
 pub mod convert;
 #[cfg(feature = "cli")]
@@ -126,6 +127,8 @@ pub mod docs {
     pub mod glossary {}
     #[doc = include_str!("../docs/host.md")]
     pub mod host {}
+    #[doc = include_str!("../docs/json.md")]
+    pub mod json {}
     #[doc = include_str!("../docs/names.md")]
     pub mod names {}
     #[doc = include_str!("../docs/performance.md")]
@@ -134,6 +137,8 @@ pub mod docs {
     pub mod privacy {}
     #[doc = include_str!("../docs/promotion.md")]
     pub mod promotion {}
+    #[doc = include_str!("../docs/recipes.md")]
+    pub mod recipes {}
     #[doc = include_str!("../docs/reliability.md")]
     pub mod reliability {}
     #[doc = include_str!("../docs/reprocessing.md")]

@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
+use crate::complete::Complete;
 use crate::entry::{CauseId, ParseWordError, Status};
 use crate::id::{ConverterId, EntryId, JobId};
 use crate::setters::setters;
@@ -43,7 +44,7 @@ pub struct Filter {
     /// The source file was last changed before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_time_to: Option<Timestamp>,
-    /// Serial number.
+    /// Serial number. With `*` in it, it is a glob.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serial: Option<String>,
     /// Part number.
@@ -59,6 +60,11 @@ pub struct Filter {
     /// set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// A glob over the path that the source had: `*` and `?` match within one name, `**` across
+    /// folders. One that does not begin at the root fits the end of a path, and one that fits a
+    /// folder selects all below it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Metadata that must be present with exactly this value.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub meta: Vec<(String, String)>,
@@ -90,6 +96,57 @@ pub struct Filter {
     /// What to do with purged entries.
     #[serde(skip_serializing_if = "Purged::is_default")]
     pub purged: Purged,
+}
+
+/// All fields of a filter.
+const FILTER_FIELDS: &[&str] = &[
+    "ids",
+    "converter",
+    "converter_version",
+    "status",
+    "from",
+    "to",
+    "file_time_from",
+    "file_time_to",
+    "serial",
+    "part",
+    "station",
+    "process",
+    "file",
+    "path",
+    "meta",
+    "label",
+    "hold",
+    "job",
+    "report_id",
+    "text",
+    "failure",
+    "made_by",
+    "suspicious",
+    "purged",
+];
+
+/// Writes a filter as an object with all of its fields; those that it does not state are null. So
+/// is a filter that is not there.
+#[allow(clippy::ref_option, reason = "serde passes a reference")]
+pub(crate) fn whole_filter_if_any<S: Serializer>(
+    filter: &Option<Filter>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    let whole = filter
+        .as_ref()
+        .map(|filter| Complete::new(filter, FILTER_FIELDS));
+    whole.serialize(to)
+}
+
+/// Writes a filter that the log has as JSON in a text as an object with all of its fields. A text
+/// that is no filter is written as it is.
+#[cfg(feature = "host")]
+pub(crate) fn recorded_filter<S: Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
+    match serde_json::from_str::<Filter>(text) {
+        Ok(filter) => Complete::new(&filter, FILTER_FIELDS).serialize(to),
+        Err(_) => crate::complete::json_in(text).serialize(to),
+    }
 }
 
 impl Filter {
@@ -126,6 +183,8 @@ setters! { Filter {
     process: some [String];
     /// Sets a glob over the file name.
     file: some [String];
+    /// Sets a glob over the path of the source.
+    path: some [String];
     /// Sets the metadata that must be present.
     meta: [Vec<(String, String)>];
     /// Adds a label.
@@ -493,6 +552,41 @@ impl<'de> Deserialize<'de> for Cursor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A field that is added to the filter and not to the list would be missing in answers where it
+    /// is not stated.
+    #[test]
+    fn every_field_of_a_filter_is_in_its_object() {
+        let unknown = serde_json::from_str::<Filter>(r#"{"no such field":1}"#);
+        let told = unknown.expect_err("refused").to_string();
+        let (_, names) = told.split_once("expected one of ").expect("the fields");
+        let (names, _) = names.rsplit_once(" at ").expect("a place");
+        let names: Vec<&str> = names
+            .split(", ")
+            .map(|name| name.trim_matches('`'))
+            .collect();
+        assert_eq!(names, FILTER_FIELDS);
+    }
+
+    #[cfg(feature = "host")]
+    #[test]
+    fn a_recorded_selection_is_an_object_with_every_field() {
+        let line = |text: &str| {
+            let mut out = serde_json::Serializer::new(Vec::new());
+            recorded_filter(text, &mut out).expect("written");
+            String::from_utf8(out.into_inner()).expect("UTF-8")
+        };
+        let whole = line(r#"{"converter":["ICT"]}"#);
+        assert!(
+            whole.starts_with(r#"{"ids":null,"converter":["ICT"],"#),
+            "{whole}"
+        );
+        assert!(
+            whole.ends_with(r#""suspicious":null,"purged":null}"#),
+            "{whole}"
+        );
+        assert_eq!(line("all of them"), r#""all of them""#);
+    }
 
     #[test]
     fn a_cursor_survives_being_printed_and_read() {

@@ -118,6 +118,19 @@ impl<Zone: TimeZone> From<DateTime<Zone>> for Timestamp {
     }
 }
 
+impl From<Timestamp> for SystemTime {
+    /// Returns the nearest time that the system can express.
+    fn from(time: Timestamp) -> Self {
+        let distance = Duration::from_micros(time.micros().unsigned_abs());
+        let there = if time.micros() < 0 {
+            Self::UNIX_EPOCH.checked_sub(distance)
+        } else {
+            Self::UNIX_EPOCH.checked_add(distance)
+        };
+        there.unwrap_or(Self::UNIX_EPOCH)
+    }
+}
+
 /// Converts a file system's time to the microsecond that contains it, in UTC.
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {

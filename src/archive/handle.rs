@@ -133,6 +133,11 @@ impl Archive {
         self.store().health.check()
     }
 
+    /// Returns how many bytes are free on the disk of the store; `None` where it does not say so.
+    pub fn free_bytes(&self) -> Option<u64> {
+        self.store().disk.free_bytes().ok()
+    }
+
     /// Returns the id of the store, which never changes.
     pub fn store_id(&self) -> StoreId {
         self.store().id

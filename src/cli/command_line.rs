@@ -1,11 +1,15 @@
 //! The whole command line: the verbs, the flags of all verbs, and the help of the program.
 
-use clap::Parser;
+use std::ffi::OsString;
+
+use clap::{Command, CommandFactory, FromArgMatches, Parser};
 
 use super::arguments::Globals;
-use super::commands::Verb;
+use super::commands::{Reach, Verb};
+use super::help;
+use super::render::PROSE_MAX;
 
-/// The archive of a converter host: keeps every test-data file and every fact about it.
+/// The archive of a converter host: every test-data file and every fact about it.
 ///
 /// Sources and reports are kept by content, each fact as an event that is never changed. Find an
 /// entry by serial number years later, get its bytes back, see what happened to it, and check that
@@ -14,13 +18,12 @@ use super::commands::Verb;
 #[command(
     name = "annals",
     version,
-    max_term_width = 110,
-    subcommand_required = true,
-    arg_required_else_help = true,
+    term_width = PROSE_MAX,
+    subcommand_value_name = "VERB",
     disable_help_subcommand = true,
     after_help = "\
-The store is --store, else ANNALS_STORE, else store.path of the configuration, else the nearest parent directory \
-that is a store.
+The store is --store, else ANNALS_STORE, else store.path of the configuration, else the nearest \
+parent directory that is a store.
 
 Examples:
   annals init /var/lib/annals
@@ -34,16 +37,36 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 some items failed, 4 not found, 5 refus
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) verb: Verb,
+    pub(crate) verb: Option<Verb>,
     #[command(flatten)]
     pub(crate) globals: Globals,
+}
+
+impl Cli {
+    /// Reads a command line.
+    pub(super) fn read<T>(args: impl IntoIterator<Item = T>) -> Result<Self, clap::Error>
+    where
+        T: Into<OsString> + Clone,
+    {
+        let mut command = command();
+        let mut matches = command.try_get_matches_from_mut(args)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+
+    /// Returns which process runs the verb, or shows the glance at the store.
+    pub(super) fn reach(&self) -> Reach {
+        self.verb.as_ref().map_or(Reach::Owner, Verb::reach)
+    }
+}
+
+/// Returns the description of the program, with the help that its derived one lacks.
+pub(super) fn command() -> Command {
+    help::complete(Cli::command())
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
-
-    use clap::CommandFactory;
 
     use super::*;
 
@@ -92,7 +115,7 @@ mod tests {
         for verb in command.get_subcommands_mut() {
             let name = verb.get_name().to_owned();
             let help = verb.render_help().to_string();
-            assert!(help.lines().count() < 60, "{name} explains too much");
+            assert!(help.lines().count() < 64, "{name} explains too much");
             assert!(help.contains("Example"), "{name} has no example");
         }
     }

@@ -8,11 +8,14 @@ mod commands;
 mod content;
 mod daemon;
 mod entries;
+mod help;
+mod meant;
 mod owner;
 mod program;
 mod render;
 mod run;
 mod store;
+mod usage;
 
 pub use caller::{Stdin, Streams};
 pub use program::{main, run};

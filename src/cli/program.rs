@@ -4,17 +4,13 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind as ClapErrorKind;
-use clap::{CommandFactory, Parser};
-
-use super::arguments::ColorWhen;
-use super::command_line::Cli;
-use super::commands::{Reach, Verb};
-use super::render::error_json;
-use super::run::{Context, Exit, Failure, LOCK_WAIT, Program, wants_colour};
+use super::command_line::{self, Cli};
+use super::commands::{self, Reach, Verb};
+use super::meant::meant;
+use super::run::{Context, Exit, Failure, LOCK_WAIT, Program};
 use super::store::{self, trust};
-use super::{daemon, owner};
-use crate::ErrorKind;
+use super::usage::usage;
+use super::{daemon, help, owner};
 use crate::cli::caller::{CallerEnv, Stdin, Streams};
 use crate::cli::store::LentStore;
 use crate::convert::Cancel;
@@ -23,7 +19,10 @@ use crate::time::Stopwatch;
 /// Runs the program with the arguments and streams of this process.
 pub fn main() -> ExitCode {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    if matches!(Cli::try_parse(), Ok(Cli { verb: Verb::Host(host), .. }) if host.goes_on()) {
+    if matches!(
+        Cli::read(std::env::args_os()),
+        Ok(Cli { verb: Some(Verb::Host(host)), .. }) if host.goes_on()
+    ) {
         daemon::limit_allocator();
     }
     let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout());
@@ -43,7 +42,9 @@ pub fn main() -> ExitCode {
 const PROGRAM: Program = Program {
     run: run_here,
     run_for_client,
-    command: Cli::command,
+    command: command_line::command,
+    help: |command, width, colour| help::page(command, width.unwrap_or(help::WIDTH), colour),
+    meant: |word, command, above| meant(word, command, above, None),
 };
 
 /// Runs the program and returns its exit code. The first of `args` is the program's name.
@@ -55,19 +56,20 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: Streams<'_>) -> u8
 /// Runs a command line for this process.
 fn run_here(args: &[OsString], streams: Streams<'_>) -> u8 {
     let caller_env = CallerEnv::of_process();
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::read(args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, args, streams, &caller_env).code(),
     };
+    let reach = cli.reach();
     let mut context = Context::new(cli.globals, streams, caller_env, PROGRAM);
-    if cli.verb.reach() == Reach::Owner
+    if reach == Reach::Owner
         && let Some(told) = store::outranked(&context.globals, context.caller_env())
     {
         context.warn(told);
     }
-    let ended = match run_by_owner(args, &cli.verb, &mut context) {
+    let ended = match run_by_owner(args, reach, &mut context) {
         Ok(Some(code)) => return code,
-        Ok(None) => cli.verb.run(&mut context),
+        Ok(None) => run_verb(cli.verb, &mut context),
         Err(failure) => Err(failure),
     };
     finish(ended, context)
@@ -81,13 +83,21 @@ fn run_for_client(
     lent: LentStore,
     cancel: Cancel,
 ) -> u8 {
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::read(args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, args, streams, &caller_env).code(),
     };
     let mut context = Context::for_client(cli.globals, streams, caller_env, PROGRAM, lent, cancel);
-    let ended = cli.verb.run(&mut context);
+    let ended = run_verb(cli.verb, &mut context);
     finish(ended, context)
+}
+
+/// Runs a verb in this process. Without one, shows a glance at the store.
+fn run_verb(verb: Option<Verb>, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    match verb {
+        Some(verb) => verb.run(context),
+        None => commands::glance(context),
+    }
 }
 
 /// Has the owner of the store run the verb, if there is an owner and the verb may run there.
@@ -95,11 +105,11 @@ fn run_for_client(
 /// Returns `None` when the verb must run in this process.
 fn run_by_owner(
     args: &[OsString],
-    verb: &Verb,
+    reach: Reach,
     context: &mut Context<'_>,
 ) -> Result<Option<u8>, Failure> {
     // When the store cannot be determined, the verb itself reports the error.
-    let (Reach::Owner, Ok(dir)) = (verb.reach(), context.locate()) else {
+    let (Reach::Owner, Ok(dir)) = (reach, context.locate()) else {
         return Ok(None);
     };
     let waited = Stopwatch::start();
@@ -129,70 +139,6 @@ fn finish(ended: Result<Exit, Failure>, mut context: Context<'_>) -> u8 {
     context.tell_damage();
     let exit = context.exit_for_damage(exit);
     context.interrupted().unwrap_or(exit.code())
-}
-
-/// Prints help and version on stdout, and a wrong command line as an error.
-fn usage(
-    error: &clap::Error,
-    args: &[OsString],
-    streams: Streams<'_>,
-    caller_env: &CallerEnv,
-) -> Exit {
-    let for_reading = matches!(
-        error.kind(),
-        ClapErrorKind::DisplayHelp | ClapErrorKind::DisplayVersion
-    );
-    // The flags could not be parsed, so the raw arguments are searched.
-    let flags = || {
-        args.iter()
-            .skip(1)
-            .take_while(|arg| *arg != "--")
-            .filter_map(|arg| arg.to_str())
-    };
-    let colour = if flags().any(|arg| arg == "--color=never") {
-        ColorWhen::Never
-    } else {
-        ColorWhen::Auto
-    };
-    let rendered = error.render();
-    if for_reading {
-        let text = if wants_colour(colour, streams.stdout_is_terminal, caller_env) {
-            rendered.ansi().to_string()
-        } else {
-            rendered.to_string()
-        };
-        let written = streams
-            .stdout
-            .write_all(text.as_bytes())
-            .and_then(|()| streams.stdout.flush());
-        return match written.map_err(Failure::stdout) {
-            Ok(()) | Err(Failure::ReaderGone) => Exit::Done,
-            Err(Failure::Error { exit, .. }) => exit,
-        };
-    }
-    let text = if flags().any(|arg| arg == "--json") {
-        let plain = rendered.to_string();
-        let message = plain.split("\n\n").next().unwrap_or(&plain);
-        let message = message.trim_start_matches("error: ").trim();
-        let message = if error.kind() == ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-            "no verb is given"
-        } else {
-            message
-        };
-        let words: Vec<&str> = message.split_whitespace().collect();
-        error_json(
-            ErrorKind::Invalid,
-            &words.join(" "),
-            Some("see `annals --help`"),
-        )
-    } else if wants_colour(colour, streams.stderr_is_terminal, caller_env) {
-        rendered.ansi().to_string()
-    } else {
-        rendered.to_string()
-    };
-    // When stderr fails too, only the exit code reports the error.
-    let _ = streams.stderr.write_all(text.as_bytes());
-    Exit::Usage
 }
 
 #[cfg(test)]
@@ -246,8 +192,8 @@ mod tests {
     #[test]
     fn a_wrong_command_line_is_exit_2_and_says_nothing_on_stdout() {
         for args in [
-            &[][..],
-            &["frobnicate"],
+            &["frobnicate"][..],
+            &["hold", "frobnicate"],
             &["show", "x"],
             &["list", "--nope"],
         ] {
@@ -260,7 +206,7 @@ mod tests {
     #[test]
     fn with_json_a_wrong_command_line_is_one_object_on_stderr() {
         for args in [
-            &["--json"][..],
+            &["--json", "hold"][..],
             &["show", "x", "--json"],
             &["--json", "frobnicate"],
         ] {
@@ -271,6 +217,41 @@ mod tests {
             assert_eq!(object["error"]["kind"], "invalid");
             assert!(object["error"]["message"].is_string() && object["error"]["hint"].is_string());
         }
+    }
+
+    /// People type the verbs of other programs, and serials where a number is wanted.
+    #[test]
+    fn what_was_meant_is_said_with_the_flags_that_were_given() {
+        for (args, hint) in [
+            (
+                &["search", "SN1"][..],
+                "`annals find SN1` may be what you mean",
+            ),
+            (
+                &["-s", "my store", "ls"],
+                "`annals -s 'my store' list` may be what you mean",
+            ),
+            (&["hold", "ls"], "`annals hold list` may be what you mean"),
+            (&["show", "SN1"], "`annals find SN1` finds entries by it"),
+            (
+                &["restore", "SN 1", "--to", "x"],
+                "`annals find 'SN 1'` finds entries by it",
+            ),
+            (&["frobnicate"], "`annals help` lists the verbs"),
+        ] {
+            let ran = annals(args);
+            assert_eq!(ran.code, 2, "{args:?}");
+            assert!(ran.stderr.contains(hint), "{args:?}: {}", ran.stderr);
+        }
+        for args in [&["help", "hold", "add"][..], &["help", "replay"], &["help"]] {
+            assert_eq!(annals(args).code, 0, "{args:?}");
+        }
+        let ran = annals(&["help", "search"]);
+        assert!(
+            ran.code == 2 && ran.stderr.contains("annals find"),
+            "{}",
+            ran.stderr
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod converter;
 mod folder;
 mod gate;
 mod guard;
+mod identity_digits;
 mod process;
 mod protocol;
 mod reprocess;
@@ -50,6 +51,7 @@ pub use gate::{
 };
 pub use guard::measure;
 pub(crate) use guard::{examine, examine_alone};
+pub use identity_digits::{IdentityDigits, ParseIdentityError};
 pub use process::{Cancel, adopt_orphans};
 #[cfg(feature = "testing")]
 pub(crate) use protocol::understand;
@@ -67,4 +69,6 @@ pub use running::{
 };
 pub(crate) use running::{Session, Terms, is_bundle_name, record, run_on, run_over};
 pub use sandbox::{Enforcement, be_launcher};
-pub(crate) use scratch::{make_private, remove_abandoned, safe_name};
+#[cfg(feature = "serve")]
+pub(crate) use scratch::safe_name;
+pub(crate) use scratch::{make_private, remove_abandoned};

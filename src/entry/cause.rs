@@ -123,6 +123,7 @@ impl fmt::Display for CauseKind {
 #[non_exhaustive]
 pub struct Cause {
     /// Its id.
+    #[serde(rename = "cause")]
     pub id: CauseId,
     /// What kind of trouble it is.
     pub kind: CauseKind,

@@ -89,7 +89,7 @@ mod tests {
         let path: ReportPath = "/root/*/a~1b~0".parse().expect("valid");
         assert_eq!(path.to_string(), "/root/*/a~1b~0");
         let name = |name: &str| PathPart::Name(name.to_owned());
-        assert_eq!(path.parts(), [name("root"), PathPart::Each, name("a/b~")]);
+        assert_eq!(path.parts, [name("root"), PathPart::Each, name("a/b~")]);
         for wrong in ["", "steps", "*"] {
             assert!(wrong.parse::<ReportPath>().is_err(), "{wrong}");
         }

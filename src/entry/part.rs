@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
+use crate::complete::Complete;
 use crate::id::AttemptNo;
 use crate::time::Timestamp;
 
@@ -67,12 +68,21 @@ impl fmt::Display for Part {
     }
 }
 
+/// Writes a part with all of its fields: `through` is null where it is about no attempt.
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+pub(crate) fn whole_part<S: Serializer>(part: &Part, to: S) -> Result<S::Ok, S::Error> {
+    Complete::new(part, &["part", "through"]).serialize(to)
+}
+
 /// A part of an entry that is gone while the rest is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PurgedPart {
     /// Which part.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "whole_part")]
     pub part: Part,
     /// When it was purged.
     pub at: Timestamp,

@@ -177,6 +177,9 @@ pub struct ConfigChanged {
     /// The value now, secrets masked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<String>,
+    /// Why, where a person said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 setters! { ConfigChanged {
@@ -184,6 +187,8 @@ setters! { ConfigChanged {
     old: some [String];
     /// Sets the value now, secrets masked.
     new: some [String];
+    /// Sets why it changed.
+    reason: some [String];
 } }
 
 impl ConfigChanged {
@@ -193,6 +198,7 @@ impl ConfigChanged {
             what: what.into(),
             old: None,
             new: None,
+            reason: None,
         }
     }
 }

@@ -6,6 +6,7 @@ mod annotation;
 mod audit;
 mod conversion;
 mod evidence;
+mod evidence_list;
 mod job;
 mod lock;
 mod personal;
@@ -14,6 +15,8 @@ mod retention;
 mod source;
 mod store;
 mod view;
+#[cfg(feature = "host")]
+mod whole_evidence;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +36,7 @@ pub use conversion::{
 pub use evidence::{
     CheckpointCadence, CheckpointSigned, CheckpointTimestamped, KeyCreated, KeyLost, KeyRotated,
 };
+pub use evidence_list::EvidenceList;
 pub use job::{
     JobError, JobFinished, JobPriority, JobResumed, JobSelected, JobStarted, JobStop, JobStopped,
     JudgedBy,
@@ -53,6 +57,8 @@ pub use store::{
     StoreOpened,
 };
 pub use view::{ViewDropped, ViewSaved};
+#[cfg(feature = "host")]
+pub(crate) use whole_evidence::{whole_evidence, whole_evidence_if_any};
 
 /// One recorded fact with its place and circumstances.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +142,10 @@ macro_rules! bodies {
         }
 
         impl Body {
+            /// The versioned names of all types that this version knows.
+            #[cfg(feature = "host")]
+            pub(crate) const KINDS: &[&str] = &[$($kind,)*];
+
             /// Returns the versioned type name.
             pub fn kind(&self) -> &str {
                 match self {

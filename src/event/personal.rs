@@ -346,6 +346,7 @@ impl Filter {
         mask(&mut masked.process, &[PersonalField::Process]);
         let of_file = [PersonalField::SourceName, PersonalField::SourcePath];
         mask(&mut masked.file, &of_file);
+        mask(&mut masked.path, &of_file);
         for (name, value) in &mut masked.meta {
             if personal.contains(&PersonalField::Meta(name.clone())) {
                 MASK.clone_into(value);

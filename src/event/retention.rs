@@ -118,7 +118,8 @@ pub struct PurgePlanned {
     pub bytes_logical: u64,
     /// Number of entries that a rule selected but a hold kept.
     pub held_skipped: u64,
-    /// Number of entries that a rule selected but that stay because reports wait to be submitted.
+    /// Number of entries that a rule selected but that stay because they wait to be converted, or
+    /// their reports to be submitted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waiting_skipped: u64,
     /// Number of entries that a rule selected but a retention lock kept.

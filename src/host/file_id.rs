@@ -49,7 +49,7 @@ impl FileId {
 
     /// Creates an id from a folder's full name, for systems whose metadata has none.
     #[cfg(not(unix))]
-    pub(in crate::host) fn of_path(path: &Path) -> Self {
+    fn of_path(path: &Path) -> Self {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
         path.hash(&mut hasher);
@@ -57,6 +57,17 @@ impl FileId {
             device: 1,
             number: hasher.finish(),
         }
+    }
+
+    /// Returns the id of the folder or file that a path leads to, on every system.
+    #[cfg(unix)]
+    pub(in crate::host) fn of_target(path: &Path) -> io::Result<Self> {
+        Ok(Self::of(&fs::metadata(path)?))
+    }
+
+    #[cfg(not(unix))]
+    pub(in crate::host) fn of_target(path: &Path) -> io::Result<Self> {
+        Ok(Self::of_path(&fs::canonicalize(path)?))
     }
 
     /// Returns true when both may lie on one file system.

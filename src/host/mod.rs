@@ -14,12 +14,12 @@ mod submit;
 mod supervise;
 
 pub use archives::Archives;
-pub use config::edit::Edit;
+pub use config::edit::{Change, ChangedValue, Draft, Edit, Revision};
 pub use config::endpoint::{Relation, Submit};
 pub use config::promotion::{GateOver, GateSettings, Promotion};
 pub use config::settings::{
     ArchiveSettings, Config, ConfigErrors, ConverterConfig, EvidenceSettings, KeyInfo, Links,
-    LogFormat, Origin, Problem, Retry, Setting, Unarchivable, Writers,
+    LogFormat, Origin, Problem, Retry, Setting, Subfolders, Unarchivable, Writers,
 };
 #[cfg(feature = "serve")]
 pub(crate) use observe::http_host::split_host;

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use super::error::IndexError;
 use super::postings::{Bits, Low};
-use super::rows::{self, EntryRow};
+use super::rows::{self, EntryRow, Raw};
 use super::tables::{
     DIGEST_BITS, DigestHead, Field, Span, digest_item, digest_items, digest_key, digest_low,
     entry_at, posting_key, term_bounds,
@@ -15,7 +15,7 @@ use super::terms;
 use super::text::{self, Trigram, fold};
 use super::view::View;
 use crate::entry::Entry;
-use crate::id::{EntryId, Sha256};
+use crate::id::{BlobId, EntryId, Sha256};
 
 /// The shortest beginning of a hash that is searched for; a shorter one would match too many
 /// entries.
@@ -45,7 +45,7 @@ impl View {
         let mut found = Found::default();
         let changed = self.changed_rows(EntryId(0)..=EntryId(u64::MAX));
         for (id, row) in &changed {
-            found.note(*id, wanted.look_at(*id, &rows::decode(row)?));
+            found.note(*id, wanted.look_at(*id, &rows::decode(&row.bytes)?));
         }
         let is_changed = |id: &EntryId| changed.binary_search_by_key(id, |(id, _)| *id).is_ok();
         if let Some(id) = wanted.id
@@ -206,25 +206,12 @@ impl View {
         if let Some(digest) = &wanted.digest
             && (beginnings || digest.digits.len() == DIGEST_DIGITS_MAX)
         {
-            let (first, last) = (*digest.heads.start(), *digest.heads.end());
-            let keys = digest_key(span, first)..=digest_key(span, last);
-            let items = digest_item(first, Low::MIN)..=digest_item(last, Low::MAX);
             let bits = if digest.is_whole() {
                 &mut begun
             } else {
                 &mut doubtful
             };
-            // The shortest beginning is longer than a key, so they share one key.
-            for row in self.reader.digests.range(keys)? {
-                let value = row?.1;
-                let found =
-                    digest_items(value.value()).ok_or(IndexError::Damaged("the digests"))?;
-                let begins = found.partition_point(|item| item < items.start());
-                let matching = found[begins..].iter();
-                for item in matching.take_while(|item| *item <= items.end()) {
-                    bits.insert(digest_low(*item));
-                }
-            }
+            self.add_digests(span, &digest.heads, bits)?;
         }
         for low in doubtful.iter() {
             let id = entry_at(span, low);
@@ -238,6 +225,50 @@ impl View {
             }
         }
         Ok((whole, begun))
+    }
+
+    /// Returns the entries whose source has this content, purged or not, the oldest first. Decodes
+    /// only rows that very probably have it.
+    pub(crate) fn with_source(&self, content: &BlobId) -> Result<Vec<Entry>, IndexError> {
+        let head = terms::digest_head(Raw(content.as_bytes()));
+        let mut ids = BTreeSet::new();
+        for layer in &self.layers {
+            let rows = layer.entries.iter();
+            let marked = rows.filter(|(_, row)| row.marks.source == head);
+            ids.extend(marked.map(|(id, _)| *id));
+        }
+        for (span, _) in self.reader.spans()? {
+            let mut bits = Bits::none();
+            self.add_digests(span, &(head..=head), &mut bits)?;
+            ids.extend(bits.iter().map(|low| entry_at(span, low)));
+        }
+        let ids: Vec<EntryId> = ids.into_iter().collect();
+        let mut entries = self.entries(&ids)?;
+        entries.retain(|entry| entry.blake3 == *content);
+        Ok(entries)
+    }
+
+    /// Adds the entries of a span with a digest that begins so, of a source or a report.
+    fn add_digests(
+        &self,
+        span: Span,
+        heads: &RangeInclusive<DigestHead>,
+        bits: &mut Bits,
+    ) -> Result<(), IndexError> {
+        let (first, last) = (*heads.start(), *heads.end());
+        let keys = digest_key(span, first)..=digest_key(span, last);
+        let items = digest_item(first, Low::MIN)..=digest_item(last, Low::MAX);
+        // The shortest beginning is longer than a key, so they share one key.
+        for row in self.reader.digests.range(keys)? {
+            let value = row?.1;
+            let found = digest_items(value.value()).ok_or(IndexError::Damaged("the digests"))?;
+            let begins = found.partition_point(|item| item < items.start());
+            let matching = found[begins..].iter();
+            for item in matching.take_while(|item| *item <= items.end()) {
+                bits.insert(digest_low(*item));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -15,10 +15,7 @@ enum Token {
     Literal(char),
     AnyOne,
     AnyRun,
-    Set {
-        outside: bool,
-        ranges: Vec<(char, char)>,
-    },
+    OneOf(Set),
 }
 
 impl Token {
@@ -26,13 +23,22 @@ impl Token {
         match self {
             Self::Literal(wanted) => *wanted == found,
             Self::AnyOne | Self::AnyRun => true,
-            Self::Set { outside, ranges } => {
-                let inside = ranges
-                    .iter()
-                    .any(|(first, last)| (*first..=*last).contains(&found));
-                inside != *outside
-            }
+            Self::OneOf(set) => set.takes(found),
         }
+    }
+}
+
+/// `[a-z]`, or with `[!a-z]` every other character.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Set {
+    outside: bool,
+    ranges: Vec<(char, char)>,
+}
+
+impl Set {
+    pub(super) fn takes(&self, found: char) -> bool {
+        let within = |(first, last): &(char, char)| (*first..=*last).contains(&found);
+        self.ranges.iter().any(within) != self.outside
     }
 }
 
@@ -50,7 +56,7 @@ impl Glob {
                 '?' => tokens.push(Token::AnyOne),
                 '[' => match set(rest) {
                     Some((set, behind)) => {
-                        tokens.push(set);
+                        tokens.push(Token::OneOf(set));
                         rest = behind;
                     }
                     None => tokens.push(Token::Literal('[')),
@@ -119,8 +125,26 @@ impl Glob {
     }
 }
 
+/// Returns true for a pattern with a bracket that is never closed, which is more often a slip than
+/// a bracket that is meant.
+#[cfg(any(test, feature = "host"))]
+pub(crate) fn is_unclosed(text: &str) -> bool {
+    let pattern: Vec<char> = text.chars().collect();
+    let mut rest = pattern.as_slice();
+    while let Some((first, behind)) = rest.split_first() {
+        rest = behind;
+        if *first == '[' {
+            match set(rest) {
+                Some((_, behind)) => rest = behind,
+                None => return true,
+            }
+        }
+    }
+    false
+}
+
 /// Parses the set that follows an opening bracket, and returns it with the rest of the pattern.
-fn set(pattern: &[char]) -> Option<(Token, &[char])> {
+pub(super) fn set(pattern: &[char]) -> Option<(Set, &[char])> {
     let (outside, mut rest) = match pattern.split_first() {
         Some(('!', behind)) => (true, behind),
         _ => (false, pattern),
@@ -130,7 +154,7 @@ fn set(pattern: &[char]) -> Option<(Token, &[char])> {
         match rest {
             // A closing bracket that comes first is a member of the set, as in every shell.
             [']', behind @ ..] if !ranges.is_empty() => {
-                return Some((Token::Set { outside, ranges }, behind));
+                return Some((Set { outside, ranges }, behind));
             }
             [first, '-', last, behind @ ..] if *last != ']' => {
                 ranges.push((*first, *last));
@@ -180,6 +204,20 @@ mod tests {
         ];
         for (pattern, name, fits) in cases {
             assert_eq!(Glob::new(pattern).matches(name), fits, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_bracket_that_is_never_closed_is_noticed() {
+        for (pattern, unclosed) in [
+            ("[a", true),
+            ("*.[ct]sv", false),
+            ("[[]a", false),
+            ("[]", true),
+            ("a[b]c[!", true),
+            ("plain", false),
+        ] {
+            assert_eq!(is_unclosed(pattern), unclosed, "{pattern}");
         }
     }
 

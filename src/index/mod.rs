@@ -22,7 +22,9 @@ mod error;
 mod find;
 mod fold;
 mod glob;
+mod marks;
 mod overlay;
+mod path_glob;
 mod placement;
 mod postings;
 mod query;
@@ -42,6 +44,8 @@ pub(crate) use database::Index;
 pub(crate) use error::IndexError;
 #[cfg(feature = "testing")]
 pub(crate) use glob::glob_matches;
+#[cfg(feature = "host")]
+pub(crate) use glob::is_unclosed;
 pub(crate) use overlay::{Overlay, PersonalFields, QueuePlace};
 pub(crate) use placement::{PackRow, Placement};
 pub(crate) use query::EntryMatcher;

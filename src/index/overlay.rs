@@ -6,8 +6,9 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::blob_rows::BlobRows;
+use super::marks::NewRow;
 use super::rows::{
-    ActorRow, BlobRow, ConverterRow, DisclosureRow, HoldRow, JobRow, LockRow, PackState,
+    ActorRow, BlobRow, ConverterRow, DisclosureRow, EntryRow, HoldRow, JobRow, LockRow, PackState,
     PendingPurgeRow, PromotionsRow, QueuedRow, Totals, ViewRow,
 };
 use crate::id::{BlobId, ConverterId, EntryId, EventSeq, JobId, PackId};
@@ -20,7 +21,7 @@ use crate::id::{BlobId, ConverterId, EntryId, EventSeq, JobId, PackId};
 #[derive(Debug, Clone)]
 pub(crate) struct Overlay {
     pub(super) applied: EventSeq,
-    pub(super) entries: CowMap<EntryId, Arc<[u8]>>,
+    pub(super) entries: CowMap<EntryId, NewRow>,
     /// In this and the other maps, `None` means that the row below was removed.
     pub(super) blobs: BlobRows,
     pub(super) children: CowMap<BlobId, Option<Arc<[BlobId]>>>,
@@ -28,6 +29,8 @@ pub(crate) struct Overlay {
     pub(super) submissions: CowMap<QueuePlace, Queued>,
     /// The disclosures of entries with personal fields.
     pub(super) disclosures: CowMap<EntryId, Arc<[DisclosureRow]>>,
+    /// Events about evidence, by list; see `tables`.
+    pub(super) evidence: CowMap<u64, ()>,
     pub(super) small: Arc<SmallTables>,
     pub(super) totals: Totals,
     weight: usize,
@@ -122,6 +125,7 @@ impl Overlay {
             keys: CowMap::default(),
             submissions: CowMap::default(),
             disclosures: CowMap::default(),
+            evidence: CowMap::default(),
             small: Arc::default(),
             totals,
             weight: 0,
@@ -176,10 +180,11 @@ impl Overlay {
         self.entries.len()
     }
 
-    pub(super) fn put_entry(&mut self, id: EntryId, row: Vec<u8>) {
-        const NODE_BYTES: usize = 48;
-        self.weight += row.len() + NODE_BYTES;
-        self.entries.insert(id, row.into());
+    pub(super) fn put_entry(&mut self, id: EntryId, row: &EntryRow<'_>) {
+        const NODE_BYTES: usize = 80;
+        let row = NewRow::of(row);
+        self.weight += row.bytes.len() + NODE_BYTES;
+        self.entries.insert(id, row);
     }
 
     pub(super) fn put_blob(&mut self, id: BlobId, row: Option<BlobRow>) {
@@ -208,6 +213,12 @@ impl Overlay {
         const ROW_BYTES: usize = 160;
         self.weight += rows.len() * ROW_BYTES;
         self.disclosures.insert(id, rows.into());
+    }
+
+    pub(super) fn put_evidence(&mut self, key: u64) {
+        const ROW_BYTES: usize = 16;
+        self.weight += ROW_BYTES;
+        self.evidence.insert(key, ());
     }
 
     pub(super) fn put_submission(&mut self, place: QueuePlace, queued: Queued) {

@@ -44,6 +44,7 @@ pub(super) struct Reader {
     pub(super) submissions: ReadOnlyTable<(&'static str, u64, u32), Bytes>,
     pub(super) disclosures: ReadOnlyTable<u64, Bytes>,
     pub(super) actors: ReadOnlyTable<&'static str, Bytes>,
+    pub(super) evidence: ReadOnlyTable<u64, ()>,
     /// The personal fields.
     pub(super) personal: PersonalFields,
     pub(super) locks: Arc<[LockRow]>,
@@ -101,6 +102,7 @@ impl Reader {
             submissions: txn.open_table(tables::SUBMISSIONS)?,
             disclosures: txn.open_table(tables::DISCLOSURES)?,
             actors: txn.open_table(tables::ACTORS)?,
+            evidence: txn.open_table(tables::EVIDENCE)?,
             locks: match meta.get(tables::META_LOCKS)? {
                 Some(locks) => rows::decode::<Vec<_>>(locks.value())?.into(),
                 None => Arc::default(),

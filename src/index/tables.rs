@@ -28,6 +28,7 @@
 //! | `unreadable` | event whose leaf cannot be read | the repair that says so u64, 0 while none does |
 //! | `disclosures` | entry | disclosure rows of its personal values, in the order of their events |
 //! | `actors` | pseudonym | actor row |
+//! | `evidence` | list of events about evidence in the highest byte, then the event | nothing |
 //! | `counters` | day i64, status, purged, converter name | entries u64, bytes u64 |
 //!
 //! Numbers in keys are big-endian so that they sort, numbers in values little-endian. `totals` and
@@ -35,12 +36,13 @@
 
 use redb::TableDefinition;
 
-use crate::id::EntryId;
+use crate::event::EvidenceList;
+use crate::id::{EntryId, EventSeq};
 use crate::query::SortField;
 
 /// The version of the layout. It grows with every change of a layout or of what events are turned
 /// into. Another number calls for a rebuild.
-pub(super) const SCHEMA: u32 = 14;
+pub(super) const SCHEMA: u32 = 15;
 /// Marks a file that is still being built and is no index yet.
 pub(super) const SCHEMA_HALF_MADE: u32 = 0;
 
@@ -91,6 +93,7 @@ pub(super) const UNREADABLE: TableDefinition<'_, u64, u64> = TableDefinition::ne
 
 pub(super) const DISCLOSURES: TableDefinition<'_, u64, Bytes> = TableDefinition::new("disclosures");
 pub(super) const ACTORS: TableDefinition<'_, &str, Bytes> = TableDefinition::new("actors");
+pub(super) const EVIDENCE: TableDefinition<'_, u64, ()> = TableDefinition::new("evidence");
 
 pub(super) const SUBMISSIONS: TableDefinition<'_, (&str, u64, u32), Bytes> =
     TableDefinition::new("submissions");
@@ -164,6 +167,17 @@ pub(super) fn digest_items(value: &[u8]) -> Option<&[DigestItem]> {
         (items, []) => Some(items),
         _ => None,
     }
+}
+
+/// Returns the key of an event in a list of events about evidence. No event has a number of more
+/// than 48 bits: see [`ENTRY_ID_MAX`].
+pub(super) fn evidence_key(list: EvidenceList, event: EventSeq) -> u64 {
+    u64::from(list as u8) << 56 | event.0
+}
+
+/// Returns the event of such a key.
+pub(super) fn evidence_event(key: u64) -> EventSeq {
+    EventSeq(key & (u64::MAX >> 8))
 }
 
 /// Returns the key of a trigram in a span.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::{Part, Retention};
+use crate::entry::{Part, Retention, whole_part};
 use crate::id::{EntryId, EventSeq};
 use crate::retention::policy::{EmptyPolicy, GovernanceLocks, Policy, Unsubmitted};
 use crate::retention::words::{
@@ -43,7 +43,8 @@ pub struct PurgePlan {
     pub bytes_freed_at_once: u64,
     /// Number of entries that a rule selected but a hold kept.
     pub held_skipped: u64,
-    /// Number of entries that a rule selected but that stay because reports wait to be submitted.
+    /// Number of entries that a rule selected but that stay because they wait to be converted, or
+    /// their reports to be submitted.
     #[serde(default)]
     pub waiting_skipped: u64,
     /// Number of entries that a rule selected but a retention lock kept.
@@ -67,12 +68,12 @@ pub struct PlannedPurge {
     /// The entry.
     pub id: EntryId,
     /// What of it goes.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "whole_part")]
     pub part: Part,
     /// The rule that selected it.
     pub rule: String,
     /// The class of the policy that the rule belongs to, if the policy has classes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub class: Option<String>,
     /// Bytes on disk that become unneeded by this item, after the items before it in the plan.
     pub bytes_freed: u64,
@@ -99,6 +100,8 @@ pub(crate) enum Spared {
     Locked,
     /// It has reports that wait to be submitted.
     Waiting,
+    /// It waits to be converted.
+    Unconverted,
 }
 
 /// The stored bytes that purging an entry frees, after the entries before it in the plan.
@@ -213,6 +216,7 @@ impl<'a> Planner<'a> {
                 self.plan.waiting_skipped += 1;
             }
             Spared::Waiting => return false,
+            Spared::Unconverted => self.plan.waiting_skipped += 1,
         }
         true
     }
@@ -314,6 +318,39 @@ impl fmt::Display for PurgePlan {
             self.bytes_freed,
             self.reason
         )
+    }
+}
+
+#[cfg(all(test, feature = "host"))]
+impl PurgePlan {
+    /// Returns a plan that takes one entry and spares two.
+    pub(crate) fn sample() -> Self {
+        let time = |text: &str| text.parse::<Timestamp>().expect("valid");
+        Self {
+            plan_id: "p".into(),
+            at_seq: EventSeq(9),
+            effective_now: time("2026-11-23T12:00:00Z"),
+            rules: vec!["older than 90d".into()],
+            items: vec![PlannedPurge {
+                id: EntryId(3),
+                part: crate::entry::Part::Entry,
+                class: None,
+                rule: "older than 90d".into(),
+                bytes_freed: 2048,
+            }],
+            count: 1,
+            parts: 0,
+            bytes_logical: 4096,
+            bytes_freed: 2048,
+            bytes_freed_at_once: 2048,
+            held_skipped: 2,
+            waiting_skipped: 0,
+            locked_skipped: 0,
+            undated_skipped: 0,
+            oldest: Some(time("2026-03-01T07:30:00Z")),
+            newest: Some(time("2026-03-01T07:30:00Z")),
+            reason: "manual".into(),
+        }
     }
 }
 

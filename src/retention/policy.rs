@@ -28,6 +28,8 @@ pub struct Policy {
     pub max_count: Option<u64>,
     /// What to do with entries whose reports no server has accepted yet.
     pub unsubmitted: Unsubmitted,
+    /// What to do with entries whose conversion is still to come.
+    pub unconverted: Unconverted,
     /// The classes, in the order in which they are tried.
     pub classes: Vec<Class>,
     /// What to do with entries that a governance lock keeps.
@@ -47,6 +49,8 @@ setters! { Policy {
     max_count: opt [u64];
     /// Sets what to do with entries whose reports no server has accepted yet.
     unsubmitted: [Unsubmitted];
+    /// Sets what to do with entries whose conversion is still to come.
+    unconverted: [Unconverted];
     /// Sets the classes, in the order in which they are tried.
     classes: [Vec<Class>];
     /// Sets what to do with entries that a governance lock keeps.
@@ -62,6 +66,18 @@ pub enum Unsubmitted {
     Keep,
     /// Purge it; its reports are never submitted.
     Take,
+}
+
+/// What to do with a selected entry that has no attempt yet and was archived within the last day.
+/// One that is older is taken in any case: what has not converted it by then may never do so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Unconverted {
+    /// Purge it. An archive without converters has nothing else.
+    #[default]
+    Take,
+    /// Keep it. A host that is behind would otherwise purge what it has still to convert.
+    Keep,
 }
 
 /// What to do with a selected entry that a governance lock keeps. A compliance lock keeps its

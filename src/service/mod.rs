@@ -5,13 +5,19 @@
 //! of a terminal, a stream, or a parser of arguments.
 
 pub mod content;
+pub mod converters;
 pub mod desk;
 pub mod entries;
 pub mod entry;
+pub mod evidence;
 pub mod failures;
+pub mod holds;
 pub mod jobs;
 pub mod objects;
 pub mod promotions;
 pub mod reprocess;
+pub mod retention;
+pub mod settings;
+pub mod status;
 pub mod time;
 pub mod words;

@@ -2,7 +2,7 @@
 
 use crate::archive::{Archive, Promotion, Waiver};
 use crate::convert::identity_of;
-use crate::event::{ConverterRegistered, ConverterWaived};
+use crate::event::{ConverterPromoted, ConverterRegistered, ConverterWaived, Grounds};
 use crate::id::{ConverterId, EventSeq};
 use crate::query::Filter;
 use crate::service::desk::Desk;
@@ -73,6 +73,27 @@ pub fn last_promotions(archive: &Archive) -> Result<Vec<Promotion>> {
 pub fn nothing_known(name: &str) -> Error {
     let told = format!("nothing is recorded of a converter '{name}'");
     Error::new(ErrorKind::NotFound, told).hint("`annals stats --by converter` lists the converters")
+}
+
+/// Makes a recorded identity of a converter current, for a reason that a person gives.
+///
+/// # Errors
+/// `NotFound` for an identity that is not recorded for the converter, and `Invalid` without a
+/// reason.
+pub fn promote(archive: &Archive, converter: &str, id: ConverterId, reason: &str) -> Result<()> {
+    let recorded = archive.converter(&id)?;
+    if recorded.is_none_or(|recorded| recorded.name != converter) {
+        let told = format!("no identity {id:.12} of '{converter}' is recorded");
+        return Err(Error::new(ErrorKind::NotFound, told));
+    }
+    archive.promote(ConverterPromoted {
+        converter: converter.to_owned(),
+        converter_id: id,
+        before: archive.promoted(converter)?,
+        grounds: Grounds::Person,
+        reason: reason.to_owned(),
+        evidence: None,
+    })
 }
 
 /// Lets entries that a filter selects break with the configured identity of a converter, for a

@@ -10,7 +10,7 @@ use super::columns::Column;
 use crate::convert::suggest;
 use crate::query::{Cursor, Direction, Filter, Purged, Query, Sort, SortField};
 use crate::service::desk::Desk;
-use crate::service::entries::{Filters, in_store};
+use crate::service::entries::Filters;
 use crate::{Error, ErrorKind, Result};
 
 /// The most entries of a page of the API.
@@ -82,7 +82,7 @@ impl Address {
                 "purged" => address.purged = read(&key, &value)?,
                 "sort" => sorted = Some(read(&key, &value)?),
                 "after" => address.after = Some(read(&key, &value)?),
-                "limit" => address.limit = Some(limit(&value)?),
+                "limit" => address.limit = Some(read_limit(&value)?),
                 "columns" => {
                     for name in value.split(',') {
                         let column = read(&key, name.trim())?;
@@ -114,11 +114,11 @@ impl Address {
 
     /// Returns the filter that it states, with what only the store knows.
     pub(in crate::web) fn filter(&self, desk: &Desk) -> Result<Filter> {
-        let mut filter = self.filters.to_filter(desk.now, &desk.zone)?;
+        let mut stated = self.filters.to_filter(desk.now, &desk.zone)?;
         if self.purged {
-            filter.purged = Purged::Include;
+            stated.filter.purged = Purged::Include;
         }
-        in_store(filter, desk)
+        stated.in_store(desk)
     }
 
     /// Returns the query of one page of the list.
@@ -256,15 +256,25 @@ fn filter_key(key: &str) -> Option<&'static str> {
     names.find(|name| name.replace('-', "_") == key.replace('-', "_"))
 }
 
-fn limit(value: &str) -> Result<usize> {
-    match read("limit", value)? {
-        limit @ 1..=LIMIT_MAX => Ok(limit),
-        limit => {
-            let told = format!("'limit' is {limit}, not 1 to {LIMIT_MAX}");
-            Err(Error::new(ErrorKind::Invalid, told)
-                .hint("go on with 'next' as 'after', or take the whole list as CSV"))
-        }
+/// Reads the `limit` of an address.
+///
+/// # Errors
+/// `Invalid` for what is no number, and those of [`page_limit`].
+pub(in crate::web) fn read_limit(value: &str) -> Result<usize> {
+    page_limit(read("limit", value)?)
+}
+
+/// Checks how many items of any list are asked for at a time.
+///
+/// # Errors
+/// `Invalid` for 0, and for more than one answer may have.
+pub(in crate::web) fn page_limit(limit: usize) -> Result<usize> {
+    if (1..=LIMIT_MAX).contains(&limit) {
+        return Ok(limit);
     }
+    let told = format!("'limit' is {limit}, not 1 to {LIMIT_MAX}");
+    Err(Error::new(ErrorKind::Invalid, told)
+        .hint("go on with 'next' as 'after', or take the whole list as CSV"))
 }
 
 fn unknown(key: &str) -> Error {

@@ -1,5 +1,9 @@
 //! The one thread that waits for new events, for all who listen.
+//!
+//! Programs hear each event. Pages hear moments: how many events of each type there were. A hundred
+//! open pages then cost a host that takes in thousands of files a second next to nothing.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,12 +12,17 @@ use tokio::sync::{broadcast, watch};
 
 use crate::archive::{Archive, Leaf, NextEvent};
 use crate::id::EventSeq;
-use crate::service::objects::{Envelope, bare};
+use crate::service::objects::Envelope;
+use crate::time::Stopwatch;
 
 /// Events that a listener may be behind before it reads the log itself.
 const BEHIND_MAX: usize = 1024;
+/// Moments that a listener may be behind before it is told that it missed some.
+const MOMENTS_BEHIND_MAX: usize = 32;
 /// How often the thread looks whether anybody still listens.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The least time between two moments.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// An event, written once for all who listen.
 #[derive(Debug)]
@@ -27,25 +36,66 @@ pub(in crate::web) struct Told {
 
 impl Told {
     pub(in crate::web) fn of(leaf: &Leaf) -> Self {
-        let kind = Envelope::of(leaf).map_or_else(|_| String::new(), |it| it.kind.into_owned());
         Self {
             seq: leaf.seq,
-            kind,
+            kind: kind_of(leaf),
             frame: Bytes::from(format!("id: {}\ndata: {}\n\n", leaf.seq, leaf.line)),
         }
     }
+}
 
-    /// Returns true for one of these types, in full or short; for every type if there are none.
-    pub(in crate::web) fn is_of(&self, kinds: &[String]) -> bool {
-        let is = |kind: &String| *kind == self.kind || kind == bare(&self.kind);
-        kinds.is_empty() || kinds.iter().any(is)
+/// Returns the type of an event in full; nothing for a line that is none.
+fn kind_of(leaf: &Leaf) -> String {
+    Envelope::of(leaf).map_or_else(|_| String::new(), |it| it.kind.into_owned())
+}
+
+/// Events that were not told to pages yet.
+struct Gathered {
+    newest: EventSeq,
+    /// How many there are of each type.
+    types: BTreeMap<String, u64>,
+    /// Runs since the last moment was told.
+    since: Option<Stopwatch>,
+}
+
+impl Gathered {
+    fn add(&mut self, seq: EventSeq, kind: String) {
+        self.newest = seq;
+        *self.types.entry(kind).or_default() += 1;
     }
+
+    /// Returns how long until a moment may be told.
+    fn until_due(&self) -> Duration {
+        let since = self.since.as_ref();
+        since.map_or(Duration::ZERO, |it| MOMENT.saturating_sub(it.elapsed()))
+    }
+
+    /// Returns the moment as a server-sent event, and begins the next one.
+    fn take(&mut self) -> Bytes {
+        self.since = Some(Stopwatch::start());
+        let types = std::mem::take(&mut self.types);
+        moment_frame(
+            self.newest,
+            &serde_json::json!({ "seq": self.newest, "types": types }),
+        )
+    }
+}
+
+/// Returns what a listener is told that missed moments: that it has to look for itself.
+pub(in crate::web) fn missed_frame(newest: EventSeq) -> Bytes {
+    let told = serde_json::json!({ "seq": newest, "types": {}, "missed": true });
+    moment_frame(newest, &told)
+}
+
+fn moment_frame(newest: EventSeq, told: &serde_json::Value) -> Bytes {
+    Bytes::from(format!("id: {newest}\ndata: {told}\n\n"))
 }
 
 /// Tells new events to all who listen.
 pub(in crate::web) struct Hub {
     archive: Archive,
     events: broadcast::Sender<Arc<Told>>,
+    moments: broadcast::Sender<Bytes>,
     /// True while the thread runs. Held while that is decided.
     is_running: Arc<Mutex<bool>>,
     over: watch::Sender<bool>,
@@ -56,6 +106,7 @@ impl Hub {
         Self {
             archive,
             events: broadcast::Sender::new(BEHIND_MAX),
+            moments: broadcast::Sender::new(MOMENTS_BEHIND_MAX),
             is_running: Arc::default(),
             over: watch::Sender::new(false),
         }
@@ -69,6 +120,27 @@ impl Hub {
     /// Returns the events from now on, and what becomes true when all streams end.
     pub(in crate::web) fn listen(&self) -> (broadcast::Receiver<Arc<Told>>, watch::Receiver<bool>) {
         let events = self.events.subscribe();
+        self.read();
+        (events, self.over.subscribe())
+    }
+
+    /// Returns the moments from now on as server-sent events, and what becomes true when all
+    /// streams end.
+    pub(in crate::web) fn listen_to_moments(
+        &self,
+    ) -> (broadcast::Receiver<Bytes>, watch::Receiver<bool>) {
+        let moments = self.moments.subscribe();
+        self.read();
+        (moments, self.over.subscribe())
+    }
+
+    /// Returns the number of the newest event.
+    pub(in crate::web) fn newest(&self) -> EventSeq {
+        self.archive.newest()
+    }
+
+    /// Starts the thread, unless it runs.
+    fn read(&self) {
         let mut is_running = self
             .is_running
             .lock()
@@ -77,6 +149,7 @@ impl Hub {
             let reader = Reader {
                 archive: self.archive.clone(),
                 events: self.events.clone(),
+                moments: self.moments.clone(),
                 is_running: Arc::clone(&self.is_running),
                 over: self.over.subscribe(),
             };
@@ -85,7 +158,6 @@ impl Hub {
             // Without the thread, streams tell what the log has whenever they look.
             *is_running = thread.spawn(move || reader.run(from)).is_ok();
         }
-        (events, self.over.subscribe())
     }
 }
 
@@ -93,6 +165,7 @@ impl Hub {
 struct Reader {
     archive: Archive,
     events: broadcast::Sender<Arc<Told>>,
+    moments: broadcast::Sender<Bytes>,
     is_running: Arc<Mutex<bool>>,
     over: watch::Receiver<bool>,
 }
@@ -101,18 +174,28 @@ impl Reader {
     /// Tells events until nobody listens, or there will be none.
     fn run(self, from: EventSeq) {
         let mut events = self.archive.events_from(from);
+        let mut gathered = Gathered {
+            newest: from,
+            types: BTreeMap::new(),
+            since: None,
+        };
         while !*self.over.borrow() {
-            match events.next_within(LOOK_AGAIN) {
-                Ok(NextEvent::Event(leaf)) => {
-                    // Fails only when nobody listens.
-                    let _ = self.events.send(Arc::new(Told::of(&leaf)));
+            let wait = if gathered.types.is_empty() {
+                LOOK_AGAIN
+            } else {
+                gathered.until_due()
+            };
+            match events.next_within(wait) {
+                Ok(NextEvent::Event(leaf)) => self.tell(&leaf, &mut gathered),
+                Ok(NextEvent::TimedOut) if !gathered.types.is_empty() => {
+                    self.tell_moment(&mut gathered);
                 }
                 Ok(NextEvent::TimedOut) => {
                     let mut is_running = self
                         .is_running
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner);
-                    if self.events.receiver_count() == 0 {
+                    if self.events.receiver_count() + self.moments.receiver_count() == 0 {
                         *is_running = false;
                         return;
                     }
@@ -124,5 +207,65 @@ impl Reader {
             .is_running
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = false;
+    }
+
+    // Sending fails only when nobody listens.
+
+    fn tell(&self, leaf: &Leaf, gathered: &mut Gathered) {
+        if self.events.receiver_count() > 0 {
+            let told = Told::of(leaf);
+            gathered.add(told.seq, told.kind.clone());
+            let _ = self.events.send(Arc::new(told));
+        } else {
+            gathered.add(leaf.seq, kind_of(leaf));
+        }
+        if gathered.until_due().is_zero() {
+            self.tell_moment(gathered);
+        }
+    }
+
+    fn tell_moment(&self, gathered: &mut Gathered) {
+        let _ = self.moments.send(gathered.take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::NewEntry;
+
+    /// A page for each of two hundred people was sent each line of the log, and a host that took in
+    /// files at full speed was half as fast.
+    #[tokio::test]
+    async fn pages_hear_of_every_event_in_a_few_messages() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let archive = Archive::builder()
+            .create(dir.path().join("store"))
+            .expect("a store");
+        let hub = Hub::new(archive.clone());
+        let (mut moments, _over) = hub.listen_to_moments();
+        let archiving = archive.clone();
+        let archived = std::thread::spawn(move || {
+            for nth in 0..300_u32 {
+                let content = nth.to_string();
+                archiving
+                    .put(NewEntry::new("ICT"), content.as_bytes())
+                    .expect("archived");
+            }
+        });
+        let (mut messages, mut heard, mut newest) = (0, 0, 0);
+        while heard < 300 {
+            let frame = moments.recv().await.expect("a moment");
+            let text = String::from_utf8(frame.to_vec()).expect("text");
+            let data = text.split_once("data: ").expect("data").1;
+            let moment: serde_json::Value = serde_json::from_str(data).expect("JSON");
+            heard += moment["types"]["annals.archived.v1"].as_u64().unwrap_or(0);
+            newest = moment["seq"].as_u64().expect("a number");
+            messages += 1;
+        }
+        archived.join().expect("archived");
+        assert_eq!((heard, newest), (300, archive.newest().0));
+        assert!(messages < 100, "{messages}");
+        hub.end();
     }
 }

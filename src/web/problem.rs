@@ -1,11 +1,12 @@
 //! Errors as answers: `application/problem+json` for programs, a page for people.
 
-use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::host::ConfigErrors;
 use crate::{Error, ErrorKind};
 
 /// What went wrong, and what to do about it. The members of RFC 9457, and those of `--json`.
@@ -21,6 +22,31 @@ pub(in crate::web) struct Problem {
     detail: String,
     /// The next step.
     hint: Option<String>,
+    /// Each error of a configuration.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<KeyProblem>)]
+    errors: Box<[KeyProblem]>,
+}
+
+/// One error of a configuration.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in crate::web) struct KeyProblem {
+    /// The value, as `config set` names it; `None` for what is about no single value.
+    pub(in crate::web) key: Option<String>,
+    /// The line of the file, or of the file as it would be.
+    pub(in crate::web) line: usize,
+    /// What is wrong, and what would be right.
+    pub(in crate::web) message: String,
+}
+
+impl KeyProblem {
+    fn of(problem: &crate::host::Problem) -> Self {
+        Self {
+            key: problem.target(),
+            line: problem.line,
+            message: problem.message.clone(),
+        }
+    }
 }
 
 impl Problem {
@@ -31,7 +57,23 @@ impl Problem {
             kind: kind.name().to_owned(),
             detail: detail.to_owned(),
             hint: None,
+            errors: Box::default(),
         }
+    }
+
+    /// Sets the status.
+    pub(in crate::web) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status.as_u16();
+        status
+            .canonical_reason()
+            .unwrap_or("Error")
+            .clone_into(&mut self.title);
+        self
+    }
+
+    /// Returns each error of a configuration.
+    pub(in crate::web) fn errors(&self) -> &[KeyProblem] {
+        &self.errors
     }
 
     /// Sets the next step.
@@ -88,7 +130,11 @@ fn status_of(kind: ErrorKind) -> StatusCode {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let problem = Self::new(status_of(error.kind()), error.kind(), error.message());
+        let mut problem = Self::new(status_of(error.kind()), error.kind(), error.message());
+        let source = std::error::Error::source(&error);
+        if let Some(errors) = source.and_then(|source| source.downcast_ref::<ConfigErrors>()) {
+            problem.errors = errors.problems.iter().map(KeyProblem::of).collect();
+        }
         match error.next_step() {
             Some(hint) => problem.hint(hint),
             None => problem,
@@ -99,6 +145,9 @@ impl From<Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let kind = HeaderValue::from_static("application/problem+json");
-        (self.status(), [(header::CONTENT_TYPE, kind)], Json(self)).into_response()
+        let status = self.status();
+        // Whoever answers a browser makes a page of it.
+        let kept = Extension(self.clone());
+        (status, [(header::CONTENT_TYPE, kind)], kept, Json(self)).into_response()
     }
 }

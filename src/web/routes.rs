@@ -2,6 +2,7 @@
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Method, StatusCode, Uri, header};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -12,14 +13,15 @@ use crate::ErrorKind;
 use crate::host::{METRICS_CONTENT_TYPE, metrics_text};
 use crate::web::problem::Problem;
 use crate::web::state::Web;
-use crate::web::{api, assets, pages};
+use crate::web::{api, assets, pages, rejected};
 
 /// Most bytes of a body, where a route does not say otherwise. Routes that take files stream them.
 const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// Returns the routes. The guard stands before all of them.
 pub(in crate::web) fn routes(web: Web) -> Router {
-    let (api, document) = api::routes().split_for_parts();
+    let (api, described) = api::routes().split_for_parts();
+    let document = api::document(&described);
     Router::new()
         .route("/", get(pages::find))
         .route("/entries/{id}", get(pages::entry))
@@ -51,6 +53,10 @@ pub(in crate::web) fn routes(web: Web) -> Router {
         .route("/step/identity", get(pages::step::identity))
         .route("/step/run", post(pages::step::run))
         .merge(jobs())
+        .merge(host())
+        .merge(converters())
+        .merge(retention())
+        .merge(evidence())
         .route("/assets/{version}/{name}", get(assets::asset))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
@@ -61,9 +67,16 @@ pub(in crate::web) fn routes(web: Web) -> Router {
         .layer(CatchPanicLayer::custom(|_| {
             Problem::panicked().into_response()
         }))
-        .layer(axum::middleware::from_fn(assets::pack_page))
+        .layer(from_fn(rejected::as_problem))
+        .layer(from_fn_with_state(web.clone(), pages::explain))
+        .layer(from_fn(assets::pack_page))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(web)
+}
+
+/// Returns the page about whether all is well.
+fn host() -> Router<Web> {
+    Router::new().route("/host", get(pages::host::show))
 }
 
 /// Returns the pages about jobs.
@@ -80,6 +93,69 @@ fn jobs() -> Router<Web> {
         )
         .route("/jobs/{id}", get(pages::jobs::show))
         .route("/jobs/{id}/{act}", post(pages::jobs::act))
+}
+
+/// Returns the pages about converters, and those of settings.
+fn converters() -> Router<Web> {
+    use pages::converters::{
+        change, change_settings, first_settings, list, promote, settings, show,
+    };
+    Router::new()
+        .route("/converters", get(list))
+        .route("/converters/{name}", get(show).post(change))
+        .route("/converters/{name}/promote", post(promote))
+        .route("/settings", get(first_settings))
+        .route("/settings/{section}", get(settings).post(change_settings))
+}
+
+/// Returns the pages about retention and holds.
+fn retention() -> Router<Web> {
+    Router::new()
+        .route("/retention", get(pages::retention::rules))
+        .route("/retention/plans", post(pages::retention::make))
+        .route("/retention/plans/{plan_id}", get(pages::retention::plan))
+        .route(
+            "/retention/plans/{plan_id}/apply",
+            post(pages::retention::apply),
+        )
+        .route("/retention/what-if", post(pages::retention::what_if))
+        .route("/retention/purges", get(pages::retention::purges))
+        .route("/retention/pending", get(pages::retention::pending))
+        .route(
+            "/retention/purges/{plan_id}/undo",
+            post(pages::retention::undo),
+        )
+        .route(
+            "/retention/purges/{plan_id}/finalize",
+            post(pages::retention::finalize),
+        )
+        .route(
+            "/retention/purges/{plan_id}/certificate",
+            post(pages::retention::certificate),
+        )
+        .route("/holds", get(pages::holds::holds).post(pages::holds::place))
+        .route("/holds/matches", get(pages::holds::matches))
+        .route("/holds/release", post(pages::holds::release))
+        .route("/holds/review", post(pages::holds::review))
+}
+
+/// Returns the pages about evidence.
+fn evidence() -> Router<Web> {
+    use pages::evidence as page;
+    Router::new()
+        .route("/evidence", get(page::first))
+        .route("/evidence/checkpoint", post(page::sign))
+        .route(
+            "/evidence/export",
+            get(page::ask_export).post(page::plan_export),
+        )
+        .route("/evidence/exports/{id}", get(page::show_export))
+        .route("/evidence/exports/{id}/{act}", post(page::act))
+        .route(
+            "/evidence/review",
+            get(page::ask_review).post(page::record_review),
+        )
+        .route("/evidence/{list}", get(page::list))
 }
 
 /// Answers what there is no route for.

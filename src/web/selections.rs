@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::id::{EntryId, EventSeq};
 use crate::time::Timestamp;
+use crate::web::fresh::fresh_name;
 use crate::{Error, ErrorKind, Result};
 
 /// How long a selection is kept after it was last used.
@@ -21,8 +22,6 @@ const KEPT_FOR: Duration = Duration::from_secs(2 * 60 * 60);
 const SELECTIONS_MAX: usize = 200;
 /// The most ids that all of them have together: 64 MiB.
 const IDS_MAX: usize = 8 << 20;
-/// Random bytes of a selection's name.
-const NAME_BYTES: usize = 12;
 
 /// Entries of a selection that a program cannot be run on again, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -61,18 +60,6 @@ pub(in crate::web) struct Selections {
 struct Kept {
     selection: Arc<Selection>,
     used: Instant,
-}
-
-/// Returns a name that nobody can guess.
-fn fresh_name() -> Result<String> {
-    let mut bytes = [0; NAME_BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        Error::new(
-            ErrorKind::Io,
-            format!("the system has no random numbers: {error}"),
-        )
-    })?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 impl Selections {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::Result;
 use crate::archive::Archive;
@@ -13,7 +13,11 @@ use crate::event::Door;
 use crate::host::{Host, HostStatus};
 use crate::service::jobs::Digests;
 use crate::service::reprocess::JobRunner;
+use crate::service::retention::Plans;
+use crate::service::status::{Owner, OwnerStatus};
 use crate::time::Stopwatch;
+use crate::web::exports::Exports;
+use crate::web::figures::SharedFigures;
 use crate::web::hub::Hub;
 use crate::web::problem::Problem;
 use crate::web::selections::Selections;
@@ -30,6 +34,8 @@ pub(crate) struct Subject {
     pub(crate) archive: Archive,
     /// The host that runs in this process, if one does.
     pub(crate) host: Option<Arc<Host>>,
+    /// What this process says about itself as the owner of the store.
+    pub(crate) owner: Option<Arc<Owner>>,
     /// The configuration file, if one is known.
     pub(crate) config: Option<PathBuf>,
 }
@@ -39,6 +45,7 @@ pub(crate) struct Subject {
 pub(in crate::web) struct Web {
     subject: Arc<Subject>,
     selections: Arc<Selections>,
+    exports: Arc<Exports>,
     /// What the store is called.
     store_name: Arc<str>,
     hub: Arc<Hub>,
@@ -46,7 +53,9 @@ pub(in crate::web) struct Web {
     latest: Arc<Mutex<Option<(Stopwatch, HostStatus)>>>,
     jobs: Arc<JobRunner>,
     digests: Arc<Digests>,
+    purges: Arc<Plans>,
     steps: Arc<Semaphore>,
+    figures: Arc<SharedFigures>,
 }
 
 impl Web {
@@ -54,18 +63,22 @@ impl Web {
         let store_name = store_name(subject.archive.dir());
         Self {
             hub: Arc::new(Hub::new(subject.archive.clone())),
+            exports: Arc::new(Exports::begin(&subject.archive)),
             subject: Arc::new(subject),
             selections: Arc::default(),
             store_name,
             latest: Arc::default(),
             jobs: Arc::default(),
             digests: Arc::default(),
+            purges: Arc::default(),
             steps: Arc::new(Semaphore::new(STEPS_MAX)),
+            figures: Arc::default(),
         }
     }
 
     /// Ends what runs beside the requests: jobs, previews, comparisons. Waits for it.
     pub(in crate::web) fn stop(&self) {
+        self.exports.stop();
         self.digests.stop();
         self.jobs.stop();
     }
@@ -73,6 +86,11 @@ impl Web {
     /// Returns the right to convert one entry without recording it; `None` while others do.
     pub(in crate::web) fn step_turn(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.steps).try_acquire_owned().ok()
+    }
+
+    /// Returns the figures that open pages share.
+    pub(in crate::web) fn figures(&self) -> &Arc<SharedFigures> {
+        &self.figures
     }
 
     /// Returns the selections of all visitors.
@@ -110,6 +128,13 @@ impl Web {
         status.await.ok()
     }
 
+    /// Returns what the host and the process around it say; `None` when no host runs here.
+    pub(in crate::web) async fn owner_status(&self) -> Option<OwnerStatus> {
+        let host = self.host_status().await?;
+        let owner = self.subject.owner.as_ref()?;
+        Some(owner.status_with(Some(host)))
+    }
+
     pub(in crate::web) fn store_name(&self) -> Arc<str> {
         self.store_name.clone()
     }
@@ -128,8 +153,10 @@ impl Web {
             config: self.subject.config.clone(),
             visitor: visitor.clone(),
             selections: Arc::clone(&self.selections),
+            exports: Arc::clone(&self.exports),
             jobs: Arc::clone(&self.jobs),
             digests: Arc::clone(&self.digests),
+            purges: Arc::clone(&self.purges),
         };
         blocking(move || work(&desk)).await
     }
@@ -143,10 +170,16 @@ impl Web {
         let _ = blocking(record).await;
     }
 
-    /// Records the refused sign-ins that were counted for a while.
+    /// Does what is due every minute: records the refused sign-ins that were counted, and removes
+    /// what is kept no longer.
     pub(in crate::web) async fn record_sign_ins_waiting(&self) {
         let archive = self.subject.archive.clone();
-        let _ = blocking(move || archive.record_sign_ins_waiting()).await;
+        let exports = Arc::clone(&self.exports);
+        let _ = blocking(move || {
+            exports.sweep();
+            archive.record_sign_ins_waiting()
+        })
+        .await;
     }
 
     /// Returns why the store cannot be written to, if it cannot.
@@ -164,7 +197,11 @@ impl Web {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
-    match tokio::task::spawn_blocking(work).await {
+    let (tell, told) = oneshot::channel();
+    // Boxed, because otherwise all that a task consists of is compiled for each kind of work.
+    let work: Box<dyn FnOnce() + Send> = Box::new(move || drop(tell.send(work())));
+    tokio::task::spawn_blocking(work);
+    match told.await {
         Ok(done) => done.map_err(Problem::from),
         Err(_) => Err(Problem::panicked()),
     }
@@ -179,10 +216,14 @@ pub(in crate::web) struct Desk {
     pub(in crate::web) visitor: Visitor,
     /// The frozen selections of all visitors.
     pub(in crate::web) selections: Arc<Selections>,
+    /// The evidence bundles of all visitors.
+    pub(in crate::web) exports: Arc<Exports>,
     /// Runs jobs and previews.
     pub(in crate::web) jobs: Arc<JobRunner>,
     /// What jobs changed.
     pub(in crate::web) digests: Arc<Digests>,
+    /// Plans of purges.
+    pub(in crate::web) purges: Arc<Plans>,
 }
 
 /// Returns what a store is called: its folder within the one around it, because many stores lie in

@@ -4,20 +4,23 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::Query;
 use serde::Deserialize;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, watch};
 use tokio::time::timeout;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
+use crate::ErrorKind;
 use crate::archive::Archive;
 use crate::id::EventSeq;
-use crate::service::objects::is_of_type;
-use crate::web::hub::Told;
+use crate::service::objects::EventTypes;
+use crate::web::hub::{Told, missed_frame};
 use crate::web::pieces;
 use crate::web::problem::Problem;
 use crate::web::state::Web;
@@ -33,6 +36,20 @@ const EVENTS_AT_ONCE: usize = 512;
 /// Bytes after which a piece is sent.
 const PIECE_BYTES: usize = 256 << 10;
 
+/// The name of a type of event, in full or short, as the OpenAPI document describes it.
+pub(in crate::web) enum TypeName {}
+
+impl PartialSchema for TypeName {
+    fn schema() -> RefOr<Schema> {
+        let names = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(EventTypes::names()));
+        names.into()
+    }
+}
+
+impl ToSchema for TypeName {}
+
 /// Which events are wanted.
 #[derive(Debug, Deserialize)]
 pub(in crate::web) struct Wanted {
@@ -43,16 +60,33 @@ pub(in crate::web) struct Wanted {
     /// Only of these types, in full or short.
     #[serde(default, rename = "type")]
     kinds: Vec<String>,
+    /// Counts by type, twice a second, instead of events.
+    #[serde(default)]
+    gathered: bool,
+}
+
+impl Wanted {
+    /// Returns the types that are asked for. An empty name is none, as forms send it.
+    fn types(&self) -> Result<EventTypes, Problem> {
+        let named = self.kinds.iter().filter(|name| !name.is_empty());
+        Ok(EventTypes::named(&named.cloned().collect::<Vec<_>>())?)
+    }
 }
 
 /// Sends events as they happen, from `from` or behind the `Last-Event-ID`; without either from now
 /// on. The id of each is its number, so whoever asks again misses none and gets none twice.
+///
+/// With `gathered`, it sends at most two messages a second, each with the number of the newest
+/// event and how many of each type there were:
+/// `{"seq":4711,"types":{"annals.archived.v1":1204}}`. It begins now, whatever was heard before,
+/// and `"missed":true` says that a client was too slow.
 #[utoipa::path(
     get,
     path = "/api/v1/stream",
     params(
         ("from" = Option<u64>, Query, description = "Number of the first event; without it from now on"),
-        ("type" = Option<Vec<String>>, Query, description = "Only of these types, such as archived"),
+        ("type" = Option<Vec<TypeName>>, Query, description = "Only of these types, such as archived"),
+        ("gathered" = Option<bool>, Query, description = "How many events of each type, instead of the events"),
         ("Last-Event-ID" = Option<u64>, Header, description = "Number of the last event that was received"),
     ),
     responses((status = 200, description = "Server-sent events: the id is the number, the data is the line of the log", content_type = "text/event-stream"))
@@ -63,6 +97,10 @@ pub(in crate::web) async fn stream(
     headers: HeaderMap,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
+    if wanted.gathered {
+        return moments(&web, &wanted);
+    }
+    let types = wanted.types()?;
     // Listening begins first: what happens from here on is heard.
     let (live, over) = web.hub().listen();
     let archive = web.work(&visitor, |desk| Ok(desk.archive.clone())).await?;
@@ -76,17 +114,50 @@ pub(in crate::web) async fn stream(
         is_behind: next.0 < end,
         archive,
         next,
-        kinds: wanted.kinds,
+        types,
         live,
         over,
     };
     let (sender, body) = pieces::body();
     tokio::spawn(listener.tell(sender));
+    Ok(streamed(body))
+}
+
+fn streamed(body: Body) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    Ok((headers, body).into_response())
+    (headers, body).into_response()
+}
+
+/// Answers with moments instead of events.
+fn moments(web: &Web, wanted: &Wanted) -> Result<Response, Problem> {
+    if wanted.from.is_some() || !wanted.kinds.is_empty() {
+        let told = "gathered events begin now and are of every type";
+        let problem = Problem::new(StatusCode::BAD_REQUEST, ErrorKind::Invalid, told);
+        return Err(problem.hint("leave out from and type, or gathered"));
+    }
+    let (mut live, mut over) = web.hub().listen_to_moments();
+    let web = web.clone();
+    let (to, body) = pieces::body();
+    tokio::spawn(async move {
+        let mut frame = Bytes::from_static(OPENING.as_bytes());
+        while to.send(Ok(frame)).await.is_ok() {
+            let heard = tokio::select! {
+                _ = over.wait_for(|over| *over) => return,
+                () = to.closed() => return,
+                heard = timeout(HEARTBEAT, live.recv()) => heard,
+            };
+            frame = match heard {
+                Ok(Ok(moment)) => moment,
+                Ok(Err(RecvError::Lagged(_))) => missed_frame(web.hub().newest()),
+                Ok(Err(RecvError::Closed)) => return,
+                Err(_) => Bytes::from_static(HEARTBEAT_FRAME),
+            };
+        }
+    });
+    Ok(streamed(body))
 }
 
 /// One who listens.
@@ -94,7 +165,7 @@ struct Listener {
     archive: Archive,
     /// The number of the next event to tell.
     next: EventSeq,
-    kinds: Vec<String>,
+    types: EventTypes,
     /// True while the log has events that were not told.
     is_behind: bool,
     live: broadcast::Receiver<Arc<Told>>,
@@ -147,7 +218,7 @@ impl Listener {
             }
             if event.seq == self.next {
                 self.next = EventSeq(event.seq.0 + 1);
-                if event.is_of(&self.kinds) {
+                if self.types.include(&event.kind) {
                     piece.extend_from_slice(&event.frame);
                 }
             }
@@ -167,13 +238,13 @@ impl Listener {
 
     /// Reads the next events from the log.
     async fn read_log(&mut self) -> io::Result<Vec<u8>> {
-        let (archive, from, kinds) = (self.archive.clone(), self.next, self.kinds.clone());
+        let (archive, from, types) = (self.archive.clone(), self.next, self.types.clone());
         let read = tokio::task::spawn_blocking(move || {
             let (mut piece, mut next) = (Vec::new(), from);
             for leaf in archive.events(from, None)?.take(EVENTS_AT_ONCE) {
                 let told = Told::of(&leaf?);
                 next = EventSeq(told.seq.0 + 1);
-                if told.is_of(&kinds) {
+                if types.include(&told.kind) {
                     piece.extend_from_slice(&told.frame);
                 }
                 if piece.len() >= PIECE_BYTES {
@@ -200,7 +271,7 @@ impl Listener {
     params(
         ("from" = Option<u64>, Query, description = "Number of the first event"),
         ("to" = Option<u64>, Query, description = "Number of the last event"),
-        ("type" = Option<Vec<String>>, Query, description = "Only of these types, such as archived"),
+        ("type" = Option<Vec<TypeName>>, Query, description = "Only of these types, such as archived"),
     ),
     responses((status = 200, description = "The lines of the log", content_type = "application/x-ndjson"))
 )]
@@ -209,6 +280,7 @@ pub(in crate::web) async fn events(
     visitor: Visitor,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
+    let types = wanted.types()?;
     let from = EventSeq(wanted.from.unwrap_or(1));
     let to = wanted.to.map(EventSeq);
     let mut lines = web
@@ -218,7 +290,7 @@ pub(in crate::web) async fn events(
         let mut piece = Vec::new();
         for leaf in &mut lines {
             let leaf = leaf.map_err(io::Error::other)?;
-            if wanted.kinds.is_empty() || wanted.kinds.iter().any(|kind| is_of_type(&leaf, kind)) {
+            if types.include_leaf(&leaf) {
                 piece.extend_from_slice(leaf.bytes());
                 piece.push(b'\n');
             }

@@ -14,7 +14,9 @@ use tempfile::TempDir;
 mod audits;
 #[cfg(unix)]
 mod notes;
+mod paths;
 mod privacy;
+mod repeats;
 #[cfg(unix)]
 mod verdicts;
 
@@ -216,7 +218,7 @@ fn a_file_is_archived_found_shown_and_given_back_byte_for_byte() {
         .expect(0)
         .object();
     assert_eq!(shown["timeline"][0]["type"], "annals.archived.v1");
-    assert_eq!(shown["timeline"][0]["seq"], receipt["id"]);
+    assert_eq!(shown["timeline"][0]["event"], receipt["id"]);
     assert!(
         shown["archived_at"]
             .as_str()
@@ -235,7 +237,12 @@ fn a_file_is_archived_found_shown_and_given_back_byte_for_byte() {
     assert_eq!(restored["sha256"], receipt["sha256"]);
     let back = plant.path(&format!("back/{id}_SN1042.csv"));
     assert_eq!(fs::read(back).expect("restored"), content);
+    // Restoring again leaves what is the same, and never replaces what is not.
+    plant.run(&["restore", &id, "--to", "back"]).expect(0);
+    let back = format!("back/{id}_SN1042.csv");
+    fs::write(plant.path(&back), "mine").expect("written");
     plant.run(&["restore", &id, "--to", "back"]).expect(1);
+    assert_eq!(fs::read(plant.path(&back)).expect("there"), b"mine");
     plant
         .run(&["restore", &id, "--to", "back", "--overwrite", "always"])
         .expect(0);
@@ -1157,7 +1164,9 @@ fn a_corrected_converter_is_tried_then_run_and_what_it_changed_is_told() {
     assert_eq!(diff["verdict"], "changed");
     assert_eq!(
         diff["changes"],
-        serde_json::json!([{"path": "/volts", "new": 1}])
+        serde_json::json!([{
+            "path": "/volts", "kind": "added", "old": null, "new": 1, "within": null, "rule": null,
+        }])
     );
     let page = plant.run(&["diff", &id]).expect(0);
     assert!(page.text().contains("/volts"), "{}", page.text());
@@ -1407,7 +1416,7 @@ fn a_value_is_set_in_the_file_and_the_change_is_on_record_once_the_host_has_it()
 
     let told = set("T.settle_s", "1").expect(0).object();
     assert_eq!(told["section"], "converter \"T\"");
-    assert_eq!((&told["old"], &told["new"]), (&"0".into(), &"1".into()));
+    assert_eq!((&told["old"], &told["new"]), (&0.into(), &1.into()));
     let text = fs::read_to_string(plant.path("host.toml")).expect("there");
     assert_eq!(text, commented.replace("settle_s = 0 ", "settle_s = 1 "));
     assert_eq!(set("T.settle_s", "1").expect(0).object()["changed"], false);

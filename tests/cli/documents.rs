@@ -42,17 +42,17 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// Returns the first words of the lines below "Commands:" in the help.
+/// Returns the first words of the lines below headings in the help.
 fn verbs() -> Vec<String> {
     let help = Command::new(env!("CARGO_BIN_EXE_annals"))
         .arg("--help")
         .output()
         .expect("the program starts");
     let help = String::from_utf8(help.stdout).expect("UTF-8");
-    let (_, below) = help.split_once("Commands:\n").expect("a list of verbs");
+    let (_, below) = help.split_once("\nFind\n").expect("a list of verbs");
     below
         .lines()
-        .take_while(|line| !line.is_empty())
+        .take_while(|line| !line.starts_with("Options"))
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
         .map(str::to_owned)

@@ -192,6 +192,37 @@ fn a_store_that_was_taken_back_is_not_written_until_somebody_says_so() {
     assert_eq!(events.lines().count(), 1);
 }
 
+/// A backup was restored and tried out, and from then on the original could only be read: it looked
+/// as if it had been taken back. What was advised made its owner throw it away.
+#[test]
+fn a_rehearsal_leaves_the_original_alone_and_a_moved_store_keeps_its_witness() {
+    let plant = Plant::new();
+    plant.annals(&["init", "store"], 0);
+    plant.archive();
+    copy(&plant.path("store"), &plant.path("older"));
+    plant.annals(&["backup", "saved"], 0);
+    plant.annals(&["restore-store", "saved", "--to", "rehearsal"], 0);
+    plant.annals(&["verify", "--store", "rehearsal", "--record"], 0);
+    plant.annals(
+        &["--store", "rehearsal", "archive", "a.csv", "-c", "ICT"],
+        0,
+    );
+    plant.archive();
+    plant.annals(&["verify"], 0);
+    plant.annals(&["verify", "--store", "rehearsal"], 0);
+
+    fs::rename(plant.path("store"), plant.path("moved")).expect("moved");
+    plant.annals(&["--store", "moved", "archive", "a.csv", "-c", "ICT"], 0);
+    fs::remove_dir_all(plant.path("moved")).expect("removed");
+    fs::rename(plant.path("older"), plant.path("moved")).expect("put there");
+    let archive = ["--store", "moved", "archive", "a.csv", "-c", "ICT"];
+    let (_, told) = plant.annals(&archive, 6);
+    assert!(told.contains("ROLLED-BACK"), "{told}");
+    let (_, told) = plant.annals(&["--store", "moved", "confirm-move"], 0);
+    assert!(!told.contains("remove it"), "{told}");
+    plant.annals(&archive, 0);
+}
+
 /// A store came back from a backup and said so, and was taken for one that somebody had set back.
 #[test]
 fn a_restored_store_goes_on_and_is_signed() {
@@ -208,7 +239,12 @@ fn a_restored_store_goes_on_and_is_signed() {
     }
     let (said, _) = plant.annals(&["-s", "restored", "verify"], 0);
     assert!(said.contains("signed up to"), "{said}");
-    // The original is now the other history.
+    // Put in the place of the original, it is the other history there.
+    fs::rename(plant.path("store"), plant.path("original")).expect("moved");
+    fs::rename(plant.path("restored"), plant.path("store")).expect("moved");
+    plant.annals(&["archive", "a.csv", "-c", "ICT"], 0);
+    fs::rename(plant.path("store"), plant.path("restored")).expect("moved");
+    fs::rename(plant.path("original"), plant.path("store")).expect("moved");
     let (_, told) = plant.annals(&["archive", "a.csv", "-c", "ICT"], 6);
     assert!(
         told.contains("FORKED") || told.contains("ROLLED-BACK"),

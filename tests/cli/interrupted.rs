@@ -151,3 +151,46 @@ fn what_is_handed_in_by_hand_is_given_up_at_the_first_signal() {
         "{listed:?}"
     );
 }
+
+/// Somebody stops the archiving of a large tree, and asks what is safe.
+#[test]
+fn archiving_that_is_stopped_sums_up_what_is_safe_and_goes_on_later() {
+    let plant = Plant::new();
+    for number in 0..3_000 {
+        let name = plant
+            .path("tree")
+            .join(format!("{}/{number}.csv", number % 30));
+        fs::create_dir_all(name.parent().expect("a folder")).expect("made");
+        fs::write(name, format!("SN{number}")).expect("written");
+    }
+    let tree = ["-s", "store", "archive", "tree", "-c", "T", "--skip-known"];
+    let mut archive = plant.command(&tree);
+    archive.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut archive = archive.spawn().expect("started");
+    let mut first = [0];
+    let stdout = archive.stdout.as_mut().expect("a pipe");
+    std::io::Read::read_exact(stdout, &mut first).expect("a receipt");
+    send("-TERM", &archive.id().to_string());
+    let ended = archive.wait_with_output().expect("ended");
+    assert_eq!(ended.status.code(), Some(143));
+    let said = String::from_utf8(ended.stderr).expect("text");
+    assert!(said.contains("stopped: these are safe"), "{said}");
+    let receipts = String::from_utf8(ended.stdout)
+        .expect("text")
+        .lines()
+        .count();
+    assert!(receipts < 3_000);
+
+    let listed =
+        |plant: &Plant| plant.annals(&["-s", "store", "list", "--json", "--limit", "9999"]);
+    let safe = String::from_utf8(listed(&plant).stdout).expect("text");
+    assert_eq!(safe.lines().count(), receipts);
+    let again = plant.annals(&tree);
+    let said = String::from_utf8(again.stderr).expect("text");
+    assert!(
+        said.contains(&format!("{receipts} skipped, archived before")),
+        "{said}"
+    );
+    let all = String::from_utf8(listed(&plant).stdout).expect("text");
+    assert_eq!(all.lines().count(), 3_000);
+}

@@ -11,7 +11,14 @@ mod commands;
 mod dates;
 mod documents;
 mod evidence;
+mod help;
 mod hostile_store;
 mod interrupted;
+mod json;
+#[cfg(target_os = "linux")]
+mod outputs;
 mod owner;
+mod printed_commands;
+#[cfg(unix)]
+mod terminal;
 mod timestamps;

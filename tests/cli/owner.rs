@@ -337,6 +337,7 @@ const ASK_NOBODY: &[(&str, &str)] = &[
     ("verify-export", "needs no store"),
     ("verify-proof", "needs no store"),
     ("man", "needs no store"),
+    ("help", "needs no store"),
 ];
 
 struct Plant {
@@ -623,10 +624,10 @@ fn every_verb_is_compared_or_asks_nobody() {
         .arg("--help")
         .output();
     let help = String::from_utf8(help.expect("runs").stdout).expect("UTF-8");
-    let (_, below) = help.split_once("Commands:\n").expect("a list of verbs");
+    let (_, below) = help.split_once("\nFind\n").expect("a list of verbs");
     let verbs: BTreeSet<&str> = below
         .lines()
-        .take_while(|line| !line.is_empty())
+        .take_while(|line| !line.starts_with("Options"))
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
         .collect();
@@ -720,7 +721,11 @@ fn a_store_is_backed_up_while_its_host_runs_and_restored_beside_it() {
     drop(host);
 
     plant.done(&["verify", "-s", "saved"]);
-    told(plant.run(&["list", "-s", "saved"], b""), 10, &["list"]);
+    for verb in ["list", "repair"] {
+        let refused = plant.run(&[verb, "-s", "saved"], b"");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("is the backup of a store"));
+        told(refused, 10, &[verb]);
+    }
     plant.done(&["restore-store", "saved", "--to", "restored"]);
     assert_eq!(plant.done(&["list", "--json", "-s", "restored"]), listed);
     plant.done(&["verify", "-s", "restored"]);
@@ -734,6 +739,33 @@ fn a_store_is_backed_up_while_its_host_runs_and_restored_beside_it() {
         let mode = found.permissions().mode() & 0o077;
         assert_eq!(mode, 0, "{name} is private");
     }
+}
+
+/// A monitor asked for the host, and was content with a process that only served the page.
+#[cfg(feature = "serve")]
+#[test]
+fn a_page_that_is_served_is_no_host() {
+    let plant = Plant::new();
+    let mut command = plant.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let page = Host {
+        child: command.spawn().expect("starts"),
+    };
+    let began = Instant::now();
+    let asked = loop {
+        let asked = plant.run(&["host", "status"], b"");
+        let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+        if said.contains("serves the page") {
+            break asked;
+        }
+        assert!(began.elapsed() < PATIENCE, "{said}");
+        thread::sleep(Duration::from_millis(20));
+    };
+    told(asked, 4, &["host", "status"]);
+    let status = plant.run(&["host", "status", "--json"], b"");
+    let status = told(status, 4, &["host", "status", "--json"]);
+    let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+    assert_eq!(status["running"], false);
+    assert_eq!(status["pid"], page.child.id());
 }
 
 /// A line's folder is copied as a template for the next line, with its store. Both stores would

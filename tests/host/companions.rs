@@ -158,9 +158,31 @@ fn a_text_and_its_folder_are_one_entry_that_comes_back_whole() {
         fs::read_to_string(values).expect("there"),
         format!("values of {STEM}")
     );
-    plant.annals(&["restore", &id, "--to", "back", "--original-names"], 1);
+    // Again: what is there and the same is passed over, what is missing comes back, and nothing
+    // else is replaced unless that is asked for.
+    let apart = format!("apart/{id}_{UNIT}");
     plant.annals(&["restore", &id, "--to", "apart"], 0);
-    assert_eq!(plant.files(&format!("apart/{id}_{UNIT}")), whole);
+    for (folder, restore) in [
+        (
+            "back",
+            &["restore", &id, "--to", "back", "--original-names"][..],
+        ),
+        (&apart, &["restore", &id, "--to", "apart"]),
+    ] {
+        assert_eq!(plant.annals(restore, 0), "");
+        fs::remove_dir_all(plant.path(folder).join(STEM)).expect("removed");
+        plant.annals(restore, 0);
+        assert_eq!(plant.files(folder), whole);
+        let main = plant.path(folder).join(UNIT);
+        let restored = fs::read(&main).expect("there");
+        fs::write(&main, "mine").expect("written");
+        plant.annals(restore, 1);
+        assert_eq!(fs::read(&main).expect("there"), b"mine");
+        fs::remove_dir_all(plant.path(folder).join(STEM)).expect("removed");
+        plant.annals(&[restore, &["--overwrite", "always"]].concat(), 0);
+        assert_eq!(fs::read(&main).expect("there"), restored);
+        assert_eq!(plant.files(folder), whole);
+    }
     let path = format!("back/{UNIT}");
     let tried = plant.annals(&["convert", &path, "--config", "host.toml"], 0);
     assert!(tried.contains(&*files), "{tried}");

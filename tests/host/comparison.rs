@@ -142,6 +142,7 @@ fn a_job_keeps_the_rules_that_it_was_judged_by() {
             "ignore": ["/meta", "/steps/*/id"],
             "tolerance": {"/steps/*/volts": "1%"},
             "keys": {"/steps": "name"},
+            "strict": null,
         }])
     );
     let changes = object(&plant.annals(&["--json", "job", "changes", &job], 0));

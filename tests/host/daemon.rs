@@ -447,6 +447,7 @@ fn health_and_metrics_are_told_to_whoever_asks_and_nothing_else() {
     assert!(ask(&address, &"x".repeat(100_000)).0 >= 400);
 }
 
+/// A limit that is smaller than what waits in the folder took entries before they were converted.
 #[test]
 fn what_may_go_is_purged_by_a_running_host_and_the_rule_is_on_record() {
     let plant = Plant::new();
@@ -467,6 +468,8 @@ fn what_may_go_is_purged_by_a_running_host_and_the_rule_is_on_record() {
         "{purged}"
     );
     assert!(purged.contains("max-count 2"), "{purged}");
+    assert_eq!(plant.status()["converters"][0]["successful"], 5);
+    assert!(!plant.log().contains("ERROR"), "{}", plant.log());
 }
 
 #[test]

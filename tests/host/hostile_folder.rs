@@ -27,7 +27,7 @@ const SECRET: &str = "of-nobodys-business";
 /// The number of hosts that run one after the other.
 const LIVES: u32 = 3;
 /// The setting for the converted files of each watch folder.
-const LINES: [(&str, &str); 5] = [
+const LINES: [(&str, &str); 6] = [
     (
         "archived",
         "archive_enabled = true\npost_process = \"archive\"",
@@ -43,6 +43,10 @@ const LINES: [(&str, &str); 5] = [
     (
         "deleted",
         "archive_enabled = true\npost_process = \"delete\"",
+    ),
+    (
+        "deep",
+        "archive_enabled = true\npost_process = \"move\"\ndone_folder = \"depth\"\nrecursive = true",
     ),
     (
         "units",

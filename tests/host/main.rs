@@ -9,17 +9,20 @@
 mod plant;
 
 mod archive;
+mod checks;
 mod companions;
 mod comparison;
 mod converter_family;
 mod daemon;
 mod folders;
+mod getting_started;
 mod guards;
 mod hostile_folder;
 mod intake;
 mod jobs;
 mod outbox;
 mod promotion;
+mod recursive;
 mod retention;
 mod sandbox;
 mod sandbox_account;

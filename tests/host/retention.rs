@@ -6,9 +6,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use annals::archive::{Archive, HoldOn, NewEntry, NewHold, Options};
+use annals::archive::{Archive, HoldOn, NewAttempt, NewEntry, NewHold, Options};
 use annals::convert::Cancel;
-use annals::entry::Status;
+use annals::entry::{Outcome, Status};
 use annals::host::{Archives, Config, Hooks, Host, Notice, run_once};
 use annals::query::{Filter, Query};
 
@@ -129,7 +129,9 @@ fn a_large_purge_waits_for_a_person_and_can_be_undone_where_that_is_stated() {
     for nth in 0..150_u64 {
         let content = nth.to_le_bytes();
         let new = NewEntry::new("T").serial(format!("SN{nth}"));
-        plant.archive.put(new, &content[..]).expect("archived");
+        let id = plant.archive.put(new, &content[..]).expect("archived").id;
+        let done = NewAttempt::new(Outcome::Success, "T");
+        plant.archive.record_attempt(id, done).expect("recorded");
     }
     let keys = "max_archive_count = 20";
     let waits = Arc::new(Mutex::new(0));

@@ -3,3 +3,4 @@
 //! One program, because linking one for each file takes longer than running most of them.
 
 mod security;
+mod tls;

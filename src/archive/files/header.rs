@@ -24,7 +24,7 @@ pub(in crate::archive) fn read_header(disk: &dyn Disk, dir: &Path) -> Result<Sto
         Err(error) if error.kind() == io::ErrorKind::NotFound && holds_backup(disk) => {
             let said = format!("{} is the backup of a store, not a store", dir.display());
             return Err(Error::new(ErrorKind::NoStore, said).hint(
-                "'annals restore-store DIR --to NEW' makes a store of it; 'annals verify' checks \
+                "`annals restore-store DIR --to NEW` makes a store of it; `annals verify` checks \
                  it",
             ));
         }
@@ -78,5 +78,5 @@ fn headless(how: &str, dir: &Path) -> Error {
             dir.display()
         ),
     )
-    .hint("bring FORMAT back from a copy, or have 'annals repair --store DIR' make it")
+    .hint("bring FORMAT back from a copy, or have `annals repair --store DIR` make it")
 }

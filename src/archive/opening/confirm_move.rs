@@ -26,9 +26,9 @@ use crate::log::LogFiles;
 pub struct ConfirmedMove {
     /// The event that records it. `None` when the store was no copy.
     pub recorded: Option<EventSeq>,
-    /// Name of the machine the store was last written on.
+    /// Name of the machine that the original is on. `None` when there is no other store.
     pub host: Option<String>,
-    /// Folder the store was last written in.
+    /// Folder that the original is in.
     pub folder: Option<PathBuf>,
 }
 
@@ -79,10 +79,12 @@ impl Archive {
             }
             Some(recorded)
         };
+        // A store that was taken back in its place has no other one.
+        let original = last.filter(|_| matches!(standing, Standing::Copy(_)));
         Ok(ConfirmedMove {
             recorded,
-            host: last.as_ref().map(|place| place.host.clone()),
-            folder: last.map(|place| place.path),
+            host: original.as_ref().map(|place| place.host.clone()),
+            folder: original.map(|place| place.path),
         })
     }
 
@@ -117,7 +119,7 @@ fn kept_elsewhere(
     let Some(kept) = options
         .checkpoint_copies
         .as_ref()
-        .and_then(|folder| outside::kept(folder, store))
+        .and_then(|folder| outside::kept(folder, store, &**disk))
     else {
         return Ok(None);
     };

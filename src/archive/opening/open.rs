@@ -128,7 +128,7 @@ pub(in crate::archive) fn open_locked(
         && scanned.damage.is_empty()
         && let Some(folder) = &options.checkpoint_copies
     {
-        match outside::judge(folder, &id, &scanned.log) {
+        match outside::judge(folder, &id, &*disk, &scanned.log) {
             Ok(tree) => signed = tree,
             Err(contradicts) => scanned.damage.push(contradicts),
         }

@@ -10,6 +10,7 @@ use crate::archive::files::folders::QUARANTINE_DIR;
 use crate::archive::handle::Archive;
 use crate::archive::messages::{Draft, Job, Receipt, WriterLink};
 use crate::archive::privacy::plan::ErasurePlan;
+use crate::archive::purging::purge::ReclaimError;
 use crate::archive::state::store::Store;
 use crate::event::{Body, EntryRanges, Erased};
 use crate::id::EventSeq;
@@ -50,7 +51,7 @@ pub struct RecordedErasure {
     pub reason: String,
 }
 
-/// Serializes all fields as one object. `reclaim_error` is there only when removing the bytes
+/// Serializes all fields as one object. `reclaim_error` is null unless removing the bytes
 /// failed.
 impl Serialize for ErasureOutcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -59,13 +60,12 @@ impl Serialize for ErasureOutcome {
             #[serde(flatten)]
             recorded: &'a RecordedErasure,
             quarantined: u64,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            reclaim_error: Option<String>,
+            reclaim_error: Option<ReclaimError<'a>>,
         }
         let flat = Flat {
             recorded: &self.recorded,
             quarantined: self.quarantined,
-            reclaim_error: self.reclaim.as_ref().err().map(ToString::to_string),
+            reclaim_error: self.reclaim.as_ref().err().map(ReclaimError::of),
         };
         flat.serialize(serializer)
     }

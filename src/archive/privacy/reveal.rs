@@ -1,12 +1,13 @@
 //! Puts personal values back into events for those who may see them, and tells what became of the
 //! others.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::Result;
 use crate::archive::files::event_line::decode;
 use crate::archive::handle::Archive;
 use crate::archive::reading::read::Leaf;
+use crate::complete::Complete;
 use crate::event::{ActorKind, Body, Event, Sealed, digest_text};
 use crate::format::disclosure;
 use crate::id::{EntryId, EventSeq};
@@ -38,8 +39,12 @@ pub struct PersonalValue {
     /// The digest, as the leaf has it.
     pub digest: String,
     /// What became of the value.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "whole_state")]
     pub state: ValueState,
+}
+
+fn whole_state<S: Serializer>(state: &ValueState, to: S) -> Result<S::Ok, S::Error> {
+    Complete::new(state, &["state", "by"]).serialize(to)
 }
 
 /// An event with the personal values that are known.

@@ -179,7 +179,7 @@ impl ByClass<'_> {
 
     /// Returns whether something keeps an entry that a class takes, and counts it.
     fn spares(&mut self, entry: &Entry) -> bool {
-        let why = spared(entry, &self.locks, self.policy);
+        let why = spared(entry, &self.locks, self.policy, self.now);
         why.is_some_and(|why| self.planner.spare(why))
     }
 
@@ -191,7 +191,7 @@ impl ByClass<'_> {
             id: entry.id,
             archived_at: entry.archived_at,
             retention: entry.retention,
-            spared: spared(entry, &self.locks, self.policy),
+            spared: spared(entry, &self.locks, self.policy, self.now),
             bytes: logical_bytes(entry, Part::Entry),
         };
         let (store, others) = (&mut self.store, &mut self.others);

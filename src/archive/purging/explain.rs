@@ -1,9 +1,10 @@
 //! Says of one entry which class of a policy has it, when its parts are due, and what keeps them.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::archive::handle::Archive;
 use crate::archive::purging::by_class::Classifier;
+use crate::complete::Complete;
 use crate::entry::{Entry, Part, PurgedPart};
 use crate::event::LockMode;
 use crate::id::EntryId;
@@ -28,11 +29,17 @@ pub struct RetentionExplained {
     /// For an entry without a class: until when the retention that was recorded with it keeps it.
     pub recorded_until: Option<Timestamp>,
     /// What keeps the entry whatever the rules say.
+    #[serde(serialize_with = "whole_kept_by")]
     pub kept_by: Vec<KeptBy>,
     /// The parts that went before.
     pub purged_parts: Vec<PurgedPart>,
     /// When the entry itself went.
     pub purged_at: Option<Timestamp>,
+}
+
+fn whole_kept_by<S: Serializer>(all: &[KeptBy], to: S) -> Result<S::Ok, S::Error> {
+    let fields = &["by", "name", "mode", "until"];
+    to.collect_seq(all.iter().map(|kept| Complete::new(kept, fields)))
 }
 
 /// What keeps an entry although a rule selects it.

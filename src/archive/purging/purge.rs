@@ -11,9 +11,11 @@ use crate::archive::files::event_line::decode;
 use crate::archive::handle::Archive;
 use crate::archive::purging::footprint::{Needs, Sizes};
 use crate::archive::state::compact_outcome::CompactOutcome;
-use crate::entry::{Entry, Part};
+use crate::entry::{Entry, Part, Status};
 use crate::index::{View, is_same_name};
-use crate::retention::{AsOf, Candidate, EmptyPolicy, Leaving, Planner, Policy, PurgePlan, Spared};
+use crate::retention::{
+    AsOf, Candidate, EmptyPolicy, Leaving, Planner, Policy, PurgePlan, Spared, Unconverted,
+};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -35,7 +37,6 @@ pub struct RecordedPurge {
     /// Entries that were purged.
     pub archives_purged: u64,
     /// Parts that went of entries that stay.
-    #[serde(skip_serializing_if = "is_zero")]
     pub parts_purged: u64,
     /// When the oldest of them was archived.
     pub oldest_purged: Option<Timestamp>,
@@ -46,7 +47,6 @@ pub struct RecordedPurge {
     /// The plan that was carried out.
     pub plan_id: String,
     /// Until when the purge can be undone; `None` when it is final.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub final_at: Option<Timestamp>,
 }
 
@@ -58,8 +58,25 @@ impl PurgeOutcome {
     }
 }
 
-/// Serializes all fields as one object. `reclaim_error` is there only when freeing the bytes
-/// failed.
+/// Why bytes could not be freed, as `--json` has errors.
+#[derive(Serialize)]
+pub(in crate::archive) struct ReclaimError<'a> {
+    kind: &'a str,
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+impl<'a> ReclaimError<'a> {
+    pub(in crate::archive) fn of(error: &'a Error) -> Self {
+        Self {
+            kind: error.kind().name(),
+            message: error.message(),
+            hint: error.next_step(),
+        }
+    }
+}
+
+/// Serializes all fields as one object. `reclaim_error` is null unless freeing the bytes failed.
 impl Serialize for PurgeOutcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -67,24 +84,13 @@ impl Serialize for PurgeOutcome {
             #[serde(flatten)]
             recorded: &'a RecordedPurge,
             bytes_freed: u64,
-            #[serde(skip_serializing_if = "Option::is_none")]
             reclaim_error: Option<ReclaimError<'a>>,
-        }
-        #[derive(Serialize)]
-        struct ReclaimError<'a> {
-            kind: &'a str,
-            message: &'a str,
-            hint: Option<&'a str>,
         }
         let error = self.reclaim.as_ref().err();
         let flat = Flat {
             recorded: &self.recorded,
             bytes_freed: self.bytes_freed(),
-            reclaim_error: error.map(|error| ReclaimError {
-                kind: error.kind().name(),
-                message: error.message(),
-                hint: error.next_step(),
-            }),
+            reclaim_error: error.map(ReclaimError::of),
         };
         flat.serialize(serializer)
     }
@@ -136,7 +142,7 @@ impl Archive {
                 id: entry.id,
                 archived_at: entry.archived_at,
                 retention: entry.retention,
-                spared: spared(entry, &locks, policy),
+                spared: spared(entry, &locks, policy, now),
                 bytes: logical_bytes(entry, Part::Entry),
             };
             planner.consider(&candidate, || {
@@ -305,11 +311,6 @@ pub(super) fn empty_policy(error: EmptyPolicy) -> Error {
     )
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
 /// Hands the selected live entries to `each`, oldest first, until one fails.
 pub(super) fn walk_selected(
     view: &View,
@@ -329,17 +330,28 @@ pub(super) fn walk_selected(
     done
 }
 
-/// Returns what keeps an entry whatever the rules say.
-pub(super) fn spared(entry: &Entry, locks: &Locks, policy: &Policy) -> Option<Spared> {
+/// Returns what keeps an entry on a day, whatever the rules say.
+pub(super) fn spared(
+    entry: &Entry,
+    locks: &Locks,
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<Spared> {
     if !entry.holds.is_empty() {
         Some(Spared::Held)
     } else if locks.keeping(entry, policy.governance_locks).is_some() {
         Some(Spared::Locked)
     } else if entry.waits_for_submission() {
         Some(Spared::Waiting)
+    } else if policy.unconverted == Unconverted::Keep && waits_for_conversion(entry, now) {
+        Some(Spared::Unconverted)
     } else {
         None
     }
+}
+
+fn waits_for_conversion(entry: &Entry, now: Timestamp) -> bool {
+    entry.status == Status::Pending && now < entry.archived_at.plus_days(1)
 }
 
 #[cfg(test)]

@@ -429,10 +429,13 @@ mod tests {
             [
                 "archives_purged",
                 "bytes_freed",
+                "final_at",
                 "newest_purged",
                 "oldest_purged",
+                "parts_purged",
                 "plan_id",
-                "reason"
+                "reason",
+                "reclaim_error"
             ]
         );
         assert!(object["bytes_freed"].as_u64() > Some(SECRET.len() as u64));

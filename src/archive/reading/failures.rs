@@ -191,6 +191,25 @@ impl Archive {
         let makers = outdated.into_iter().map(|group| group.maker);
         Ok(filter.made_by(makers.collect()))
     }
+
+    /// Returns the filter with those entries only whose last success was made by an identity that
+    /// `is_meant` accepts. The converters that the filter names already are narrowed further.
+    pub fn only_made_by(
+        &self,
+        filter: Filter,
+        is_meant: impl Fn(&ConverterId) -> bool,
+    ) -> Result<Filter> {
+        let makers: Vec<Maker> = match &filter.made_by {
+            Some(named) => named.clone(),
+            None => {
+                let all = Filter::default().purged(filter.purged);
+                let makers = self.snapshot()?.makers(&all)?.into_iter();
+                makers.map(|group| group.maker).collect()
+            }
+        };
+        let meant = makers.into_iter().filter(|maker| is_meant(&maker.id));
+        Ok(filter.made_by(meant.collect()))
+    }
 }
 
 fn no_cause() -> Error {

@@ -2,6 +2,7 @@
 
 pub(super) mod counts_by;
 pub(super) mod entries;
+mod evidence;
 pub(super) mod failures;
 pub(super) mod follow;
 pub(super) mod notable;

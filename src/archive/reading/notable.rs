@@ -12,13 +12,16 @@ use crate::time::Timestamp;
 #[non_exhaustive]
 pub struct Notable {
     /// Its number.
+    #[serde(rename = "event")]
     pub seq: EventSeq,
     /// Its type.
     #[serde(rename = "type")]
     pub kind: String,
     /// When it was recorded; `None` when it cannot be read.
+    #[serde(rename = "at")]
     pub time: Option<Timestamp>,
     /// The account that caused it.
+    #[serde(rename = "by")]
     pub actor: Option<String>,
     /// What it says, in a few words.
     pub summary: String,
@@ -93,9 +96,10 @@ fn about_keeping(body: &Body) -> Option<String> {
             fact.name, fact.review, fact.reason
         ),
         Body::PurgeUndone(fact) => format!(
-            "{} of plan {:.12} are back: {}",
+            "{} of plan {:.12} {} back: {}",
             entries(fact.count),
             fact.plan_id,
+            if fact.count == 1 { "is" } else { "are" },
             fact.reason
         ),
         Body::PurgeFinalized(fact) => format!(

@@ -11,7 +11,7 @@ use crate::archive::state::reclaimable::{choose_packs, dead, unneeded_in_journal
 use crate::archive::state::store::Store;
 use crate::entry::{Entry, Status};
 use crate::format::pack::PackEffort;
-use crate::id::{EntryId, EventSeq, StoreId};
+use crate::id::{BlobId, EntryId, EventSeq, StoreId};
 use crate::index::{CounterGroup, PackRow, View};
 use crate::query::{Count, Cursor, Filter, Query, Sort};
 use crate::time::Timestamp;
@@ -245,6 +245,28 @@ impl Snapshot {
     /// ```
     pub fn find(&self, text: &str, limit: usize) -> Result<Vec<Entry>> {
         Ok(self.view.find(text, limit)?)
+    }
+
+    /// Returns the entries whose source has this content, purged ones included, the oldest first.
+    ///
+    /// Tells whether a file was archived before, without archiving it; costs one look-up by hash.
+    ///
+    /// ```
+    /// use annals::archive::{Archive, NewEntry};
+    /// use annals::id::BlobId;
+    ///
+    /// # fn main() -> annals::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary folder");
+    /// # let archive = Archive::builder().create(dir.path().join("store"))?;
+    /// let archived = archive.put(NewEntry::new("ICT"), &b"content"[..])?;
+    /// let snapshot = archive.snapshot()?;
+    /// assert_eq!(snapshot.with_source(&BlobId::of(b"content"))?[0].id, archived.id);
+    /// assert!(snapshot.with_source(&BlobId::of(b"other"))?.is_empty());
+    /// # archive.close()
+    /// # }
+    /// ```
+    pub fn with_source(&self, content: &BlobId) -> Result<Vec<Entry>> {
+        Ok(self.view.with_source(content)?)
     }
 
     /// Returns the names of the converters that entries were archived for, purged entries included.

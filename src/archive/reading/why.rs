@@ -1,10 +1,11 @@
 //! Answers why the bytes of an entry are still in the store, and when they may go.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::archive::handle::Archive;
 use crate::archive::purging::explain::{WholeDue, whole_due};
 use crate::archive::state::reclaimable::{choose_packs, dead};
+use crate::complete::Complete;
 use crate::entry::{Entry, Part, Retention, Submission};
 use crate::event::LockMode;
 use crate::id::{AttemptNo, BlobId, EntryId, PackId, Sha256};
@@ -105,6 +106,7 @@ pub enum KeepReason {
     /// Content that stays when the entry is purged, because something else has the same.
     Shared {
         /// Which content of the entry.
+        #[serde(serialize_with = "whole_content")]
         content: OwnContent,
         /// Its digest.
         sha256: Sha256,
@@ -118,12 +120,23 @@ pub enum KeepReason {
     /// Content of a purged entry that nothing needs, and that was not freed yet.
     NotFreed {
         /// Which content of the entry.
+        #[serde(serialize_with = "whole_content")]
         content: OwnContent,
         /// Its digest.
         sha256: Sha256,
         /// Where it lies.
+        #[serde(serialize_with = "whole_place")]
         place: UnneededPlace,
     },
+}
+
+fn whole_content<S: Serializer>(content: &OwnContent, to: S) -> Result<S::Ok, S::Error> {
+    Complete::new(content, &["what", "attempt", "report"]).serialize(to)
+}
+
+fn whole_place<S: Serializer>(place: &UnneededPlace, to: S) -> Result<S::Ok, S::Error> {
+    let fields = &["in", "pack", "bytes", "unneeded", "is_next"];
+    Complete::new(place, fields).serialize(to)
 }
 
 /// A content of an entry.

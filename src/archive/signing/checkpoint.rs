@@ -204,7 +204,7 @@ impl Recorder<'_> {
         self.store.signing.set_covered(&made);
         work.newest = Some(made.clone());
         if let Some(folder) = &self.store.options.checkpoint_copies {
-            outside::keep(folder, &self.store.id, &made.signed);
+            outside::keep(folder, &self.store.id, &*self.store.disk, &made.signed);
         }
         if let Some(file) = &self.store.options.publish_checkpoints {
             let published = outside::publish(file, &made.signed);

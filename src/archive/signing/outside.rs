@@ -3,6 +3,9 @@
 //! Whoever puts an older copy of a store in its place, or changes the log and all its checksums,
 //! does not change this copy as well. It is a file of the account that writes the store, so it
 //! shows accidents and copied disks; against that account itself, give checkpoints away.
+//!
+//! Each folder of a store has its own: a restored store that is tried out must not say of the
+//! original that it was taken back.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -12,8 +15,10 @@ use std::sync::Arc;
 
 use crate::Result;
 use crate::archive::files::event_line::decode;
+use crate::archive::files::place;
 use crate::archive::signing::checkpoint::advance;
 use crate::archive::signing::declared::key_of;
+use crate::disk::Disk;
 use crate::event::Body;
 use crate::evidence::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::evidence::note::{KeyName, NOTE_BYTES_MAX, Note, VerifierKey};
@@ -23,11 +28,15 @@ use crate::log::{LogFiles, LogReader};
 
 /// What the names of these files end with.
 const SUFFIX: &str = ".checkpoint";
+/// Bytes of the digest of a folder in these names.
+const SEAT_BYTES: usize = 6;
 
 /// A checkpoint that was kept.
 #[derive(Debug, Clone)]
 pub(in crate::archive) struct Kept {
     path: PathBuf,
+    /// The store and the key, as they stand in the name of the file.
+    key: String,
     note: Note,
     checkpoint: Checkpoint,
 }
@@ -64,14 +73,44 @@ impl fmt::Display for Contradiction {
     }
 }
 
-/// Keeps a checkpoint in place of the older one of its key.
+/// The folder of a store, as it stands in the names of these files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seat(String);
+
+impl Seat {
+    fn of(path: &Path) -> Self {
+        let text = path.as_os_str().as_encoded_bytes();
+        let digest = blake3::derive_key("annals 2026-11 folder of a kept checkpoint v1", text);
+        let digits = digest.iter().take(SEAT_BYTES);
+        let add = |name, byte: &u8| format!("{name}{byte:02x}");
+        Self(digits.fold(String::from("-"), add))
+    }
+
+    /// Returns where the store of a disk lies. A disk without a place has a name of its own.
+    fn here(disk: &dyn Disk) -> Self {
+        let place = disk.place();
+        place.map_or(Self(String::new()), |place| Self::of(&place.path))
+    }
+
+    fn file_name(&self, key: &str) -> String {
+        format!("{key}{}{SUFFIX}", self.0)
+    }
+}
+
+/// Keeps a checkpoint of the store in `disk` in place of the older one of its key.
 ///
 /// Like `NEWEST`, it helps where it is there, and nothing depends on it.
-pub(in crate::archive) fn keep(folder: &Path, store: &StoreId, signed: &SignedCheckpoint) {
+pub(in crate::archive) fn keep(
+    folder: &Path,
+    store: &StoreId,
+    disk: &dyn Disk,
+    signed: &SignedCheckpoint,
+) {
     let Some(key) = signed.signed_by().first() else {
         return;
     };
-    let path = folder.join(format!("{store}-{}{SUFFIX}", key.id()));
+    let key = format!("{store}-{}", key.id());
+    let path = folder.join(Seat::here(disk).file_name(&key));
     let tmp = path.with_extension("tmp");
     // A full or read-only disk keeps the older checkpoint, which is still true.
     let written = fs::write(&tmp, signed.to_string());
@@ -85,23 +124,39 @@ pub(in crate::archive) fn publish(file: &Path, signed: &SignedCheckpoint) -> io:
     out.sync_all()
 }
 
-/// Returns the checkpoint of the most events that is kept for a store.
-pub(in crate::archive) fn kept(folder: &Path, store: &StoreId) -> Option<Kept> {
+/// Returns the checkpoint of the most events that is kept for the store in `disk`. For one that was
+/// moved here, it is the one of its last folder: another store may have been here before.
+pub(in crate::archive) fn kept(folder: &Path, store: &StoreId, disk: &dyn Disk) -> Option<Kept> {
+    let here = Seat::here(disk);
+    let last = place::read(disk, store);
+    let last = last.filter(|_| place::standing(disk, store) == place::Standing::Same);
+    let last = last
+        .map(|last| Seat::of(&last.path))
+        .filter(|last| *last != here);
+    last.and_then(|last| kept_for(folder, store, &last))
+        .or_else(|| kept_for(folder, store, &here))
+}
+
+fn kept_for(folder: &Path, store: &StoreId, seat: &Seat) -> Option<Kept> {
     let own = KeyName::of_store(store);
     let of_store = format!("{store}-");
     let files = fs::read_dir(folder).ok()?.filter_map(|entry| {
         let entry = entry.ok()?;
         let name = entry.file_name().into_string().ok()?;
-        let is_ours = name.starts_with(&of_store) && name.ends_with(SUFFIX);
+        let key = name.strip_suffix(SUFFIX)?.strip_suffix(&seat.0)?;
+        let is_ours = key
+            .strip_prefix(&of_store)
+            .is_some_and(|key| !key.contains('-'));
         let is_short = entry.metadata().ok()?.len() <= NOTE_BYTES_MAX as u64;
-        (is_ours && is_short).then(|| entry.path())
+        (is_ours && is_short).then(|| (entry.path(), key.to_owned()))
     });
-    let kept = files.filter_map(|path| {
+    let kept = files.filter_map(|(path, key)| {
         let note = Note::parse(&fs::read(&path).ok()?).ok()?;
         let checkpoint = Checkpoint::parse(note.text()).ok()?;
         let is_own = checkpoint.origin.as_str() == own.as_str();
         is_own.then_some(Kept {
             path,
+            key,
             note,
             checkpoint,
         })
@@ -125,6 +180,15 @@ impl Kept {
     pub(in crate::archive) fn set_aside(&self) {
         // If it cannot be renamed, the next opening explains it once more.
         let _ = fs::rename(&self.path, self.path.with_extension("superseded"));
+    }
+
+    /// Lets the file go with a store that was moved.
+    fn follow(&self, disk: &dyn Disk) {
+        let path = (self.path).with_file_name(Seat::here(disk).file_name(&self.key));
+        if path != self.path {
+            // The file in the old place is still true, and the next checkpoint makes a new one.
+            let _ = fs::rename(&self.path, &path);
+        }
     }
 
     /// Compares the log, whose last event is `last`, with this checkpoint.
@@ -209,14 +273,18 @@ fn goes_on_from_before(log: &Arc<LogFiles>, size: EventSeq, last: EventSeq) -> R
 pub(in crate::archive) fn judge(
     folder: &Path,
     store: &StoreId,
+    disk: &dyn Disk,
     log: &Arc<LogFiles>,
 ) -> std::result::Result<Option<Frontier>, String> {
-    let Some(kept) = kept(folder, store) else {
+    let Some(kept) = kept(folder, store, disk) else {
         return Ok(None);
     };
     let last = log.last();
     match kept.compare(log, last) {
-        Ok(Standing::Continues(tree)) => Ok(Some(tree)),
+        Ok(Standing::Continues(tree)) => {
+            kept.follow(disk);
+            Ok(Some(tree))
+        }
         Ok(Standing::Explained) => {
             kept.set_aside();
             Ok(None)

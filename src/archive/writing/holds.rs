@@ -8,7 +8,7 @@ use crate::archive::messages::{Draft, Receipt, Request};
 use crate::event::{Body, EntryRanges, HoldPlaced, HoldReleased, HoldReviewed, PersonalField};
 use crate::id::{EntryId, EventSeq};
 use crate::index::View;
-use crate::query::{Filter, Purged, Query};
+use crate::query::{Filter, Purged, Query, whole_filter_if_any};
 use crate::setters::setters;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
@@ -76,6 +76,7 @@ pub struct Hold {
     /// When somebody is to look whether it is still needed.
     pub review: Option<Timestamp>,
     /// The filter by which later entries come under it.
+    #[serde(serialize_with = "whole_filter_if_any")]
     pub future: Option<Filter>,
     /// On how many entries it lies.
     pub entries: u64,

@@ -160,6 +160,25 @@ pub struct Archived {
     pub facts_only: bool,
 }
 
+impl Archived {
+    /// Returns what archiving again would answer about an entry that is there.
+    #[cfg(feature = "cli")]
+    pub(crate) fn before(entry: &crate::entry::Entry) -> Self {
+        Self {
+            id: entry.id,
+            blob: BlobRef {
+                blake3: entry.blake3,
+                sha256: entry.sha256,
+                size: entry.size,
+            },
+            stored_size: 0,
+            duplicate: true,
+            existing: true,
+            facts_only: entry.facts_only,
+        }
+    }
+}
+
 impl Archive {
     /// Archives all that `content` yields. On `Ok` it is durable.
     ///

@@ -45,13 +45,27 @@ impl Stdin {
 
     /// Reads one line, but at most a kilobyte: answers to questions are short.
     pub(in crate::cli) fn line(&mut self) -> io::Result<String> {
+        Ok(self.line_or_end()?.unwrap_or_default())
+    }
+
+    /// Reads one line as [`Self::line`] does; `None` when the input has ended.
+    pub(in crate::cli) fn line_or_end(&mut self) -> io::Result<Option<String>> {
         const BYTES_MAX: usize = 1 << 10;
         let mut line = Vec::new();
         let mut byte = [0];
-        while line.len() < BYTES_MAX && self.read(&mut byte)? == 1 && byte != *b"\n" {
+        while line.len() < BYTES_MAX {
+            if self.read(&mut byte)? == 0 {
+                if line.is_empty() {
+                    return Ok(None);
+                }
+                break;
+            }
+            if byte == *b"\n" {
+                break;
+            }
             line.extend(byte);
         }
-        Ok(String::from_utf8_lossy(&line).into_owned())
+        Ok(Some(String::from_utf8_lossy(&line).into_owned()))
     }
 }
 

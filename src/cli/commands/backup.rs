@@ -13,7 +13,7 @@ use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EventSeq;
 use crate::{Error, ErrorKind};
 
-/// Copy the store to DIR, or only what is new since the last backup there
+/// Copy the store to DIR, or what is new since the last time
 ///
 /// Archiving goes on meanwhile. What is copied is read back and checked; until all of it is, the
 /// backup before stays as it was. What was purged in the store leaves the backup with the next run.
@@ -134,8 +134,8 @@ fn show(plan: &BackupPlan, context: &mut Context<'_>) -> Result<(), Failure> {
     let columns = [
         Column::left("WHAT"),
         Column::right("SIZE"),
-        Column::left("FILE"),
-        Column::left("WHY"),
+        Column::left("FILE").kept(),
+        Column::text("WHY"),
     ];
     let new = plan.new.iter().map(|file| ("copy", file));
     let goes = plan.goes.iter().map(|file| ("remove", file));

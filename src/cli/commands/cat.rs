@@ -19,6 +19,9 @@ Examples:
 pub(crate) struct Args {
     /// The entry
     id: EntryId,
+    /// The attempt, where it is written `--report 1` instead of `--report=1`
+    #[arg(value_name = "ATTEMPT", requires = "report", hide = true)]
+    attempt: Option<WhichReport>,
     /// The report instead of the source: of this attempt, or else of the newest that has one
     #[arg(
         long,
@@ -37,7 +40,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         .entry(args.id)?
         .ok_or_else(|| no_entry(args.id))?;
     let mut what = Handed::Source;
-    let content = match args.report {
+    let content = match args.attempt.or(args.report) {
         None => open_source(&archive, &entry, &context.zone())?,
         Some(which) => {
             let opened = open_report(&archive, &entry, which, &context.zone())?;

@@ -4,16 +4,13 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
+use crate::Error;
 use crate::archive::{Access, Archive, RecordedCheckpoint};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::host::{ask_timestamp, without_login};
-use crate::id::{EventSeq, Sha256};
-use crate::time::Timestamp;
-use crate::{Error, ErrorKind};
+use crate::service::evidence::{CheckpointObject, Signed, TimeStampObject, sign_or_newest};
 
-/// Print the newest signed checkpoint, made anew if anything came since
+/// Print the newest signed checkpoint; make it if needed
 ///
 /// It states how many events there are and the root of the tree over them. Given to somebody else,
 /// it shows later that none of these events was changed or removed.
@@ -32,35 +29,15 @@ pub(crate) struct Args {
     timestamp: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Printed {
-    event: EventSeq,
-    size: u64,
-    root: Sha256,
-    vkey: String,
-    note: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timestamp: Option<Stamped>,
-}
-
-#[derive(Serialize)]
-struct Stamped {
-    event: EventSeq,
-    time: Timestamp,
-    renew_before: Option<Timestamp>,
-}
-
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadWrite)?;
-    let checkpoint = if archive.signs() {
-        archive.checkpoint()?
-    } else {
-        let newest = archive.newest_checkpoint()?.ok_or_else(|| {
-            Error::new(ErrorKind::Refused, "the store is not signed")
-                .hint("make a key with 'annals key init'")
-        })?;
-        context.warn("there is no key here to sign with: this is the newest checkpoint there is");
-        newest
+    let checkpoint = match sign_or_newest(&archive)? {
+        Signed::Now(checkpoint) => checkpoint,
+        Signed::Before(newest) => {
+            context
+                .warn("there is no key here to sign with: this is the newest checkpoint there is");
+            newest
+        }
     };
     let stamped = match &args.timestamp {
         Some(url) => Some(timestamp(&archive, &checkpoint, url)?),
@@ -71,10 +48,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         publish(&context.path(file), &checkpoint)?;
     }
     if context.json() {
-        context.print_json(&Printed {
-            timestamp: stamped,
-            ..printed(&checkpoint)
-        })?;
+        context.print_json(&CheckpointObject::new(&checkpoint).stamped(stamped))?;
     } else {
         context.print(checkpoint.signed.to_string())?;
         if let Some(stamped) = stamped {
@@ -92,28 +66,15 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-fn printed(checkpoint: &RecordedCheckpoint) -> Printed {
-    let signed = &checkpoint.signed;
-    let keys = signed.signed_by();
-    Printed {
-        event: checkpoint.event,
-        size: signed.checkpoint().size,
-        root: Sha256::from_bytes(signed.checkpoint().root),
-        vkey: keys.first().map(ToString::to_string).unwrap_or_default(),
-        note: signed.to_string(),
-        timestamp: None,
-    }
-}
-
 /// Asks for a time stamp over a checkpoint, and records it.
 fn timestamp(
     archive: &Archive,
     checkpoint: &RecordedCheckpoint,
     url: &str,
-) -> Result<Stamped, Error> {
+) -> Result<TimeStampObject, Error> {
     let token = ask_timestamp(url, checkpoint.signed.to_string().as_bytes())?;
     let event = archive.record_timestamp(checkpoint, &token, &without_login(url))?;
-    Ok(Stamped {
+    Ok(TimeStampObject {
         event,
         time: token.time(),
         renew_before: token.renew_before(),

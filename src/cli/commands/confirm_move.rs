@@ -5,7 +5,7 @@ use crate::cli::owner;
 use crate::cli::render::path_text;
 use crate::cli::run::{Context, Exit, Failure};
 
-/// Say once that this copy of a store goes on, and the original does not
+/// Say once that this copy of a store goes on
 ///
 /// A copy of a store is not written before that: two stores would give the same numbers to
 /// different things. The same goes for a store that was taken back to an older copy, as its signed

@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind};
 /// Most rows of a plan that are printed.
 const ROWS_MAX: usize = 1_000;
 
-/// Erase the values of a personal field; every hash of the log stays valid
+/// Erase values of a personal field; all hashes stay valid
 ///
 /// That there was a value, when it went and why stays on record. The value goes from packs,
 /// journal and index. Entries on hold keep theirs. Asks first; where nobody can be asked, --yes is
@@ -220,7 +220,7 @@ fn print_plan(plan: &ErasurePlan, context: &mut Context<'_>) -> Result<(), Failu
     let columns = [
         Column::right("ID"),
         Column::right("VALUES"),
-        Column::left("OUTCOME"),
+        Column::text("OUTCOME"),
     ];
     let goes = plan.items.iter().map(|item| {
         let values = item.digests.len().to_string();

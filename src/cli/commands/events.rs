@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::archive::{Access, NextEvent};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EventSeq;
-use crate::service::objects::{is_of_type, revealed};
+use crate::service::objects::{EventTypes, revealed};
+use crate::{Error, ErrorKind};
 
 /// How often a follower looks for new events when nothing wakes it earlier.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -44,7 +45,21 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let types = EventTypes::named(args.kind.as_slice())?;
+    if let Some(to) = args.to.filter(|to| *to < args.from) {
+        let said = format!("there are no events from {} to {to}", args.from);
+        return Err(Error::new(ErrorKind::Invalid, said)
+            .hint("--to is the last event, not before --from")
+            .into());
+    }
     let archive = context.open(Access::ReadOnly)?;
+    // Whoever polls asks for the event after the newest one.
+    if args.from.0 > archive.newest().0 + 1 && !args.follow {
+        context.warn(format_args!(
+            "the newest event is {}; --follow waits for later ones",
+            archive.newest()
+        ));
+    }
     let mut events = archive.events_from(args.from);
     let last = match args.to {
         Some(to) if args.follow => to,
@@ -65,11 +80,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         context.check_cancelled()?;
         match next {
             NextEvent::Event(leaf) => {
-                if args
-                    .kind
-                    .as_deref()
-                    .is_none_or(|kind| is_of_type(&leaf, kind))
-                {
+                if types.include_leaf(&leaf) {
                     let line = if args.reveal {
                         revealed(&archive, &leaf)
                     } else {

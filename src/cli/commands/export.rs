@@ -2,25 +2,23 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-
-use crate::archive::{Access, Archive};
+use crate::archive::Access;
 use crate::cli::content::note_access;
 use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
-use crate::entry::Meta;
-use crate::event::{EntryRanges, Event, Handed, Sealed};
-use crate::export::{self, Derived, Disclose, NewBundle, Tally, What, WithContents};
-use crate::id::EventSeq;
-use crate::query::{Filter, Purged};
-use crate::service::entries::{Filters, in_store, selected_ids};
+use crate::event::Handed;
+use crate::export::{Derived, What, WithContents};
+use crate::service::entries::Filters;
+use crate::service::evidence::{Also, Watch, count_bundle, what_of, write_bundle};
+use crate::service::words::in_shell;
 use crate::{Error, ErrorKind};
 
-/// Write an evidence bundle: the exact events, signed, for people who have no access to the store
+/// Write an evidence bundle: the exact events, signed
 ///
-/// Without filters it is the whole log, which proves that nothing is left out. With filters it is
-/// what the log says of the entries they select, purged ones too, with a proof for each line. The
-/// last line says what was exported, and is signed with the rest.
+/// It is for people who have no access to the store. Without filters it is the whole log, which
+/// proves that nothing is left out. With filters it is what the log says of the entries they
+/// select, purged ones too, with a proof for each line. The last line says what was exported, and
+/// is signed with the rest.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -72,22 +70,10 @@ impl Form {
     }
 }
 
-#[derive(Serialize)]
-struct Bundle {
-    path: String,
-    /// The event that records the export, which is the last one in the bundle.
-    event: EventSeq,
-    events: u64,
-    contents: u64,
-    files: u64,
-    bytes: u64,
-    vkey: String,
-}
-
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let derived = args.derived.iter().map(|form| form.derived());
     let derived = derived.collect::<Result<Vec<_>, _>>()?;
-    let filter = args.filters.to_filter(context.now(), &context.zone())?;
+    let stated = args.filters.to_filter(context.now(), &context.zone())?;
     let dir = context.path(&args.dir);
     if dir.exists() {
         let said = format!("{} exists already", dir.display());
@@ -96,8 +82,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             .into());
     }
     let archive = context.open(Access::ReadWrite)?;
-    let filter = in_store(filter, &context.desk(&archive))?;
-    let what = what(filter, &archive, context)?;
+    let filter = stated.in_store(&context.desk(&archive))?;
+    let what = what_of(filter, &archive, context.configuration().ok().as_ref())?;
     let with = if args.with_blobs {
         WithContents::Yes
     } else {
@@ -108,14 +94,17 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         let ids = || Ok(entries.iter().collect());
         note_access(&archive, Handed::Export, "export", Some(&to), ids, context)?;
     }
-    let disclose = |event: &Event| disclosures(&archive, event);
-    let disclose: Option<&Disclose<'_>> = args.with_personal.then_some(&disclose as _);
     let also = Also {
-        with,
         derived: &derived,
-        disclose,
+        with_personal: args.with_personal,
     };
-    let bundle = write(&archive, what, &also, dir, context)?;
+    let watch = Watched(context);
+    let bundle = count_bundle(&archive, what, with, &watch).and_then(|counted| {
+        let path = path_text(&dir);
+        write_bundle(&archive, &counted, also, &dir, path, &watch)
+    });
+    context.check_cancelled()?;
+    let bundle = bundle?;
     let closed = archive.close();
     context.meter.clear();
     if context.json() {
@@ -129,7 +118,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             size(bundle.bytes),
         ))?;
         context.note(format_args!(
-            "to check it: annals verify-export DIR --vkey '{}'",
+            "to check it: annals verify-export {} --vkey '{}'",
+            escape(&in_shell(&path_text(&args.dir))),
             bundle.vkey
         ));
     }
@@ -137,126 +127,19 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-/// What a bundle has beside the lines and their proofs.
-struct Also<'a> {
-    with: WithContents,
-    derived: &'a [Derived],
-    disclose: Option<&'a Disclose<'a>>,
-}
+/// Shows how far the work is, and ends it when the reader is gone.
+struct Watched<'a, 'b>(&'a Context<'b>);
 
-/// How many events are counted between two reports of progress.
-const COUNTED_AT_ONCE: u64 = 4_096;
+impl Watch for Watched<'_, '_> {
+    fn progress(&self, done: u64, total: u64, doing: &str) {
+        self.0.meter.as_progress().report(done, total, doing);
+    }
 
-fn write(
-    archive: &Archive,
-    what: What,
-    also: &Also<'_>,
-    dir: PathBuf,
-    context: &Context<'_>,
-) -> Result<Bundle, Failure> {
-    let progress = context.meter.as_progress();
-    let newest = archive.newest().0;
-    let mut tally = Tally::new(what, also.with);
-    for leaf in archive.events(EventSeq(1), None)? {
-        context.check_cancelled()?;
-        let leaf = leaf?;
-        tally.add(leaf.seq, leaf.bytes())?;
-        if leaf.seq.0.is_multiple_of(COUNTED_AT_ONCE) {
-            progress.report(leaf.seq.0, newest, "counting");
+    fn go_on(&self) -> Result<(), Error> {
+        match self.0.check_cancelled() {
+            Ok(()) => Ok(()),
+            // The caller looks again, and ends as it always does.
+            Err(_) => Err(Error::new(ErrorKind::Refused, "the export was cut off")),
         }
     }
-    let counted = tally.finish();
-    let recorded = archive.record_export(counted.exported.clone())?;
-    let last = EventSeq(recorded.signed.checkpoint().size);
-    let new = NewBundle {
-        counted: &counted,
-        checkpoint: &recorded.signed,
-        vkeys: recorded.signed.signed_by(),
-        derived: also.derived,
-        read: &|blob, out| {
-            let mut content = archive.read(&blob.blake3)?;
-            std::io::copy(&mut content, out)
-                .map(drop)
-                .map_err(|error| Error::io("copy", format!("blob {}", blob.blake3), error))
-        },
-        disclose: also.disclose,
-        progress: &|done, total| progress.report(done, total, "exporting"),
-    };
-    let lines = archive.events(EventSeq(1), Some(last))?.map(|leaf| {
-        let leaf = leaf?;
-        Ok((leaf.seq, leaf.bytes().to_vec()))
-    });
-    let bundled = export::write(&dir, &new, lines)?;
-    let keys = recorded.signed.signed_by();
-    Ok(Bundle {
-        path: path_text(&dir),
-        event: last,
-        events: bundled.events,
-        contents: bundled.contents,
-        files: bundled.files,
-        bytes: bundled.bytes,
-        vkey: keys.first().map(ToString::to_string).unwrap_or_default(),
-    })
-}
-
-/// Returns the personal values of an event that the store has.
-fn disclosures(archive: &Archive, event: &Event) -> Result<Vec<(Sealed, Vec<u8>)>, Error> {
-    let mut found = Vec::new();
-    for sealed in &event.sealed {
-        if let Some(disclosure) = archive.disclosure(sealed)? {
-            found.push((sealed.clone(), disclosure));
-        }
-    }
-    Ok(found)
-}
-
-/// Returns the whole log, or the entries that the filter selects, with the filters in words.
-fn what(filter: Filter, archive: &Archive, context: &Context<'_>) -> Result<What, Failure> {
-    if filter.is_empty() {
-        return Ok(What::Whole);
-    }
-    let snapshot = &archive.snapshot()?;
-    // The filters become part of the log.
-    let personal = archive.personal_fields().into_iter();
-    let personal = personal.filter_map(|declared| declared.field.parse().ok());
-    let filters = words(&filter.masked(&personal.collect::<Vec<_>>()));
-    let ids = selected_ids(
-        filter.purged(Purged::Include),
-        snapshot,
-        context.configuration().ok().as_ref(),
-    )?;
-    Ok(What::Selection {
-        entries: EntryRanges::of(ids),
-        filters,
-    })
-}
-
-/// Returns the filters in words, for whoever reads the bundle.
-fn words(filter: &Filter) -> Meta {
-    let status: Vec<String> = filter.status.iter().map(ToString::to_string).collect();
-    let meta: Vec<String> = filter
-        .meta
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
-    let stated = [
-        ("converter", Some(filter.converter.join(", "))),
-        ("status", Some(status.join(", "))),
-        ("from", filter.from.map(|time| time.to_string())),
-        ("to", filter.to.map(|time| time.to_string())),
-        ("serial", filter.serial.clone()),
-        ("part", filter.part.clone()),
-        ("station", filter.station.clone()),
-        ("process", filter.process.clone()),
-        ("file", filter.file.clone()),
-        ("meta", Some(meta.join(", "))),
-        ("label", Some(filter.label.join(", "))),
-        ("job", filter.job.map(|job| job.to_string())),
-        ("text", filter.text.clone()),
-    ];
-    let stated = stated.into_iter().filter_map(|(name, value)| {
-        let value = value.filter(|value| !value.is_empty())?;
-        Some((name.to_owned(), value))
-    });
-    stated.collect()
 }

@@ -4,11 +4,11 @@ use crate::archive::{Access, FailureGroup};
 use crate::cli::render::{Style, count, counted, escape, path_text};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
-use crate::service::entries::{Filters, in_store, refuse_unknown_converters};
+use crate::service::entries::{Filters, refuse_unknown_converters};
 use crate::service::objects::{FailureObject, command_for};
 use crate::service::time::Zone;
 
-/// Show what went wrong, by cause: how often, since when, and an example
+/// Show what went wrong, by cause, each with an example
 ///
 /// Errors are counted as one cause when they differ only in numbers, paths, serials, times and
 /// quoted names. Only the last attempt of each entry counts: an entry that was fixed later is no
@@ -50,9 +50,9 @@ fn block(group: &FailureGroup, zone: &Zone, colour: bool) -> String {
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let filter = args.filters.to_filter(context.now(), &context.zone())?;
+    let stated = args.filters.to_filter(context.now(), &context.zone())?;
     let archive = context.open(Access::ReadOnly)?;
-    let filter = in_store(filter, &context.desk(&archive))?;
+    let filter = stated.in_store(&context.desk(&archive))?;
     let snapshot = archive.snapshot()?;
     let mut failures = snapshot.failures(&filter)?;
     if failures.is_empty() {
@@ -66,7 +66,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     let zone = context.zone();
     if context.json() {
         for group in &failures {
-            context.print_json(&FailureObject::new(group, config.as_deref(), &zone))?;
+            let mut object = FailureObject::new(group, config.as_deref(), &zone);
+            object.command = context.command(&object.command);
+            context.print_json(&object)?;
         }
         return Ok(Exit::Done);
     }

@@ -11,7 +11,7 @@ use crate::cli::render::{Cell, Column, Style, Table};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Entry;
 use crate::id::Sha256;
-use crate::service::entries::{FoundEntry, searched};
+use crate::service::entries::{FoundEntry, searched, why_nothing_found};
 use crate::{Error, ErrorKind};
 
 /// Bytes of a file that are hashed at once.
@@ -53,6 +53,10 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         (None, text) => searched(text.as_deref().unwrap_or_default()).to_owned(),
     };
     let archive = context.open(Access::ReadOnly)?;
+    if limit == 0 {
+        context.warn("--limit 0 lists nothing; leave it out to list all");
+        return Ok(Exit::Done);
+    }
     let contents = archive.find_contents(&text, limit)?;
     let entries = match &args.same_as {
         // Only the content counts, not a serial that looks like its hash.
@@ -60,12 +64,16 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         None => archive.snapshot()?.find(&text, limit)?,
     };
     if entries.is_empty() {
-        return Err(nothing(&args, &text).into());
+        let hint = why_nothing_found(&text, &archive.snapshot()?)?;
+        return Err(nothing(&args, &text, hint).into());
     }
     if context.json() {
         print_json(&entries, &contents, context)?;
     } else {
-        Listing::new(context, args.output).print(&entries, context)?;
+        let listing = Listing::new(context, args.output);
+        listing
+            .found_by(&text, &entries, context)
+            .print(&entries, context)?;
         if !args.output.is_csv() && !contents.is_empty() {
             print_contents(&contents, context)?;
         }
@@ -78,7 +86,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-fn nothing(args: &Args, text: &str) -> Error {
+fn nothing(args: &Args, text: &str, hint: String) -> Error {
     match &args.same_as {
         Some(file) => {
             let said = format!(
@@ -89,8 +97,7 @@ fn nothing(args: &Args, text: &str) -> Error {
                 "it was never recorded with exactly these bytes; a changed line end is enough",
             )
         }
-        None => Error::new(ErrorKind::NotFound, format!("nothing matches '{text}'"))
-            .hint("`annals list --text TEXT` looks inside names, errors and metadata too"),
+        None => Error::new(ErrorKind::NotFound, format!("nothing matches '{text}'")).hint(hint),
     }
 }
 
@@ -148,10 +155,10 @@ fn print_contents(contents: &[FoundContent], context: &mut Context<'_>) -> Resul
     let zone = context.zone();
     let columns = [
         Column::right("ENTRY"),
-        Column::left("CONTENT"),
-        Column::left("RECORDED"),
-        Column::left("SHA256"),
-        Column::left("SUBMITTED TO"),
+        Column::left("CONTENT").kept(),
+        Column::left("RECORDED").dropped(1),
+        Column::left("SHA256").dropped(2),
+        Column::clipped("SUBMITTED TO"),
         Column::left("WHEN"),
         Column::left("REPORT ID"),
         Column::left("STATE"),

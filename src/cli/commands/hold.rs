@@ -1,19 +1,14 @@
 //! `annals hold`: keeps entries from being purged.
 
 use clap::Subcommand;
-use serde::Serialize;
 
-use crate::ErrorKind;
-use crate::archive::{Access, HoldOn, NewHold, Snapshot};
+use crate::archive::{Access, HoldOn, NewHold};
 use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EntryId;
-use crate::query::Filter;
-use crate::service::entries::no_entry;
-use crate::service::entries::{Filters, Selected, nothing_selected, refuse_unknown_converters};
+use crate::service::entries::{Filters, Selected};
+use crate::service::holds::{Placed, Reach, Released, Reviewed, held, place, with_list};
 use crate::service::objects::HoldObject;
-use crate::time::Timestamp;
-use crate::{Error, Result};
 
 /// Keep entries from being purged, whatever the rules say
 #[derive(Debug, clap::Args)]
@@ -89,29 +84,6 @@ struct Release {
 #[derive(Debug, clap::Args)]
 struct List {}
 
-#[derive(Serialize)]
-struct Placed<'a> {
-    name: &'a str,
-    reason: &'a str,
-    entries: u64,
-    review: Option<Timestamp>,
-    future: Option<Filter>,
-}
-
-#[derive(Serialize)]
-struct Reviewed<'a> {
-    #[serde(rename = "reviewed")]
-    name: &'a str,
-    until: Timestamp,
-    reason: &'a str,
-}
-
-#[derive(Serialize)]
-struct Released<'a> {
-    released: &'a str,
-    reason: &'a str,
-}
-
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     match args.action {
         Action::Add(args) => add(*args, context),
@@ -128,15 +100,16 @@ fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let selected = Selected::of(args.ids, filter)?;
     let archive = context.open(Access::ReadWrite)?;
     let selected = selected.in_store(&context.desk(&archive))?;
-    let on = held(selected, args.future, &archive.snapshot()?, context)?;
+    let reach = if args.future {
+        Reach::NowAndLater
+    } else {
+        Reach::Now
+    };
+    let config = context.configuration().ok();
+    let on = held(selected, reach, &archive.snapshot()?, config.as_ref())?;
     let mut new = NewHold::new(&args.name, &args.reason, on.clone());
     new.review = review;
-    let entries = archive
-        .hold(new)
-        .map_err(|error| match (&on, error.kind()) {
-            (HoldOn::Matching(_), ErrorKind::NotFound) => nothing_selected(),
-            _ => error,
-        })?;
+    let entries = place(&archive, new)?;
     let closed = archive.close();
     let placed = Placed {
         name: &args.name,
@@ -166,37 +139,6 @@ fn add(args: Add, context: &mut Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Returns what the hold lies on.
-///
-/// Fails when one of the entries does not exist, so that no hold is placed on a part of them.
-fn held(
-    selected: Selected,
-    future: bool,
-    snapshot: &Snapshot,
-    context: &Context<'_>,
-) -> Result<HoldOn> {
-    match selected {
-        Selected::Ids(mut ids) => {
-            ids.sort_unstable();
-            ids.dedup();
-            for &id in &ids {
-                if snapshot.entry(id)?.is_none() {
-                    return Err(no_entry(id));
-                }
-            }
-            Ok(HoldOn::Entries(ids))
-        }
-        Selected::Filter(filter) => {
-            refuse_unknown_converters(&filter, snapshot, context.configuration().ok().as_ref())?;
-            Ok(if future {
-                HoldOn::NowAndFuture(*filter)
-            } else {
-                HoldOn::Matching(*filter)
-            })
-        }
-    }
-}
-
 fn review(args: &Review, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let until = context.when(&args.until)?;
     let archive = context.open(Access::ReadWrite)?;
@@ -207,9 +149,9 @@ fn review(args: &Review, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let until = context.zone().exact(until);
     if context.json() {
         context.print_json(&Reviewed {
-            name: &args.name,
-            until,
-            reason: &args.reason,
+            name: args.name.clone(),
+            review: until,
+            reason: args.reason.clone(),
         })?;
     } else {
         context.print(format!(
@@ -222,14 +164,6 @@ fn review(args: &Review, context: &mut Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Adds where the names of holds are listed to an error about a name that is not there.
-fn with_list(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::NotFound => error.hint("`annals hold list` lists the holds"),
-        _ => error,
-    }
-}
-
 fn release(args: &Release, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadWrite)?;
     archive
@@ -238,8 +172,8 @@ fn release(args: &Release, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let closed = archive.close();
     if context.json() {
         context.print_json(&Released {
-            released: &args.name,
-            reason: &args.reason,
+            name: args.name.clone(),
+            reason: args.reason.clone(),
         })?;
     } else {
         context.print(format!("hold {} is lifted\n", escape(&args.name)))?;
@@ -261,11 +195,11 @@ fn list(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let columns = [
         Column::left("NAME"),
         Column::right("ENTRIES"),
-        Column::right("BYTES"),
+        Column::right("BYTES").dropped(1),
         Column::left("SINCE"),
-        Column::clipped("BY"),
+        Column::clipped("BY").dropped(2),
         Column::left("REVIEW"),
-        Column::clipped("REASON"),
+        Column::text("REASON"),
     ];
     let now = context.now();
     let rows: Vec<_> = holds

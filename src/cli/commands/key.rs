@@ -55,13 +55,10 @@ enum Action {
 #[derive(Serialize)]
 struct Shown {
     vkey: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pem: Option<String>,
     /// Where the secret is, as far as this verb looked for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     key_file: Option<String>,
     /// The event that says so, where one was recorded.
-    #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<EventSeq>,
 }
 

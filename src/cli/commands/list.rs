@@ -7,7 +7,7 @@ use crate::cli::entries::{Listing, Output};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Status;
 use crate::query::{Cursor, Direction, Purged, Query, Sort, SortField, Suspicious};
-use crate::service::entries::{Shown, each_page, in_store, refuse_unknown_converters};
+use crate::service::entries::{Shown, each_page, why_nothing};
 use crate::{Error, ErrorKind};
 
 /// Most rows of a table on a terminal, unless --limit is given.
@@ -61,7 +61,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             (Some(archive), shown)
         }
     };
-    let mut filter = shown.filters.to_filter(context.now(), &context.zone())?;
+    let mut stated = shown.filters.to_filter(context.now(), &context.zone())?;
+    let filter = &mut stated.filter;
     if shown.purged {
         filter.purged = Purged::Include;
     }
@@ -75,41 +76,53 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         None if tabular && context.stdout_is_terminal() => Some(ROWS_ON_A_TERMINAL),
         limit => limit,
     };
-    let mut query = Query {
+    let archive = match archive {
+        Some(archive) => archive,
+        None => context.open(Access::ReadOnly)?,
+    };
+    let filter = stated.in_store(&context.desk(&archive))?;
+    let query = Query {
         filter: filter.clone(),
         sort,
         limit,
         offset: args.offset,
         after: args.after,
     };
-    let archive = match archive {
-        Some(archive) => archive,
-        None => context.open(Access::ReadOnly)?,
-    };
-    query.filter = in_store(query.filter, &context.desk(&archive))?;
     let snapshot = archive.snapshot()?;
     let mut listing = Listing::new(context, args.output);
     if only_troubled {
         listing = listing.with_reasons(context);
     }
+    listing = listing.selected_by(&filter, context);
     let mut rows = 0;
     let next = each_page(&snapshot, query, |entries| {
         rows += entries.len();
         listing.print(entries, context)
     })?;
+    let dropped = listing.dropped();
+    if args.output == Output::Wide && !dropped.is_empty() {
+        let titles = dropped.join(", ");
+        context.note(format_args!("no room for {titles}; `-o csv` has them all"));
+    }
     match next {
+        // A limit of nothing has nothing to go on after.
+        _ if args.limit == Some(0) => {
+            context.warn("--limit 0 lists nothing; leave it out to list all");
+        }
         Some(next) if context.json() => context.aside_json(&More { next: &next }),
-        Some(next) => context.note(format_args!("more: --after {next}")),
+        // Alone in its line, so that a double click takes all of it and nothing else.
+        Some(next) => context.note(format_args!("more entries follow --after\n{next}")),
+        // An empty list is an answer, but people wonder why it is one.
+        None if rows == 0 && args.offset > 0 && snapshot.count(&filter)? > 0 => {
+            context.warn(format_args!(
+                "--offset {} passes over all entries",
+                args.offset
+            ));
+        }
         None if rows == 0 => {
-            // An empty list is a valid answer, but an unknown converter name deserves a remark.
             let config = context.configuration().ok();
-            match refuse_unknown_converters(&filter, &snapshot, config.as_ref()) {
-                Ok(()) => context.note("no entries"),
-                Err(error) => {
-                    let hint = error.next_step().unwrap_or_default();
-                    context.warn(format_args!("{}; {hint}", error.message()));
-                }
-            }
+            let why = why_nothing(&filter, &snapshot, config.as_ref())?;
+            context.warn(why);
         }
         None => {}
     }

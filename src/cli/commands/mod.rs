@@ -17,6 +17,8 @@ mod events;
 mod export;
 mod failures;
 mod find;
+mod glance;
+mod help;
 mod hold;
 mod host;
 mod init;
@@ -54,5 +56,6 @@ mod verify_proof;
 mod view;
 mod why;
 
+pub(super) use glance::glance;
 pub(super) use reach::Reach;
 pub(super) use verb::Verb;

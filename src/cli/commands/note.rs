@@ -11,7 +11,7 @@ use crate::service::entries::no_entry;
 use crate::service::entries::{note_words, notes_in_zone};
 use crate::service::words::{parse_pair, to_meta};
 
-/// Add a text, labels or corrected facts to entries, also to purged ones
+/// Add a text, labels or corrected facts to entries
 ///
 /// Nothing that is recorded is changed. The newer values answer queries; `annals show` has the
 /// older ones too, with who corrected them, when and why, and `annals find` finds both serials.

@@ -1,10 +1,9 @@
 //! `annals retention pending`, `undo` and `finalize`: purges that can be undone.
 
-use serde::Serialize;
-
 use crate::archive::{Access, PendingPurge};
 use crate::cli::render::{Cell, Column, Table, count, counted, escape, size};
 use crate::cli::run::{Context, Exit, Failure};
+use crate::service::retention::{Finalized, pending_in_zone, unfreed};
 
 /// List the purges that can be undone
 ///
@@ -34,23 +33,13 @@ pub(super) struct Finalize {
     reason: String,
 }
 
-#[derive(Serialize)]
-struct Finalized<'a> {
-    plan_id: &'a str,
-    bytes_freed: u64,
-}
-
 pub(super) fn list(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let archive = context.open(Access::ReadOnly)?;
     let pending = archive.pending_purges()?;
     let zone = context.zone();
     if context.json() {
         for purge in pending {
-            context.print_json(&PendingPurge {
-                purged_at: zone.exact(purge.purged_at),
-                final_at: zone.exact(purge.final_at),
-                ..purge
-            })?;
+            context.print_json(&pending_in_zone(purge, &zone))?;
         }
         return Ok(Exit::Done);
     }
@@ -58,9 +47,9 @@ pub(super) fn list(context: &mut Context<'_>) -> Result<Exit, Failure> {
         Column::left("PLAN"),
         Column::right("ENTRIES"),
         Column::right("FREES"),
-        Column::left("PURGED"),
-        Column::left("FINAL"),
-        Column::clipped("REASON"),
+        Column::left("PURGED").dropped(1),
+        Column::left("FINAL").kept(),
+        Column::text("REASON"),
     ];
     let row = |purge: &PendingPurge| {
         vec![
@@ -118,10 +107,10 @@ pub(super) fn finalize(args: &Finalize, context: &mut Context<'_>) -> Result<Exi
             bytes_freed,
         })?;
     } else {
-        context.print(format!("final, {} freed\n", size(bytes_freed)))?;
+        context.print(format!("the purge is final, {} freed\n", size(bytes_freed)))?;
     }
     if let Err(error) = freed {
-        context.error(&super::plan_file::unfreed(&error));
+        context.error(&unfreed(&error));
         return Ok(Exit::Partial);
     }
     closed?;

@@ -1,4 +1,4 @@
-//! Plans of purges in files, and what is told when the bytes of a purge were not freed.
+//! Plans of purges in files.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -29,22 +29,4 @@ pub(super) fn read_plan(file: &Path) -> Result<PurgePlan, Failure> {
         .hint("make one with `annals retention preview ... --plan FILE`")
     })?;
     Ok(plan)
-}
-
-/// Returns the error for purged bytes that were not freed, with the command that frees them.
-pub(super) fn unfreed(error: &Error) -> Error {
-    Error::new(
-        error.kind(),
-        format!(
-            "the purge is on record, but its bytes are not freed yet: {}",
-            error.message()
-        ),
-    )
-    .hint(match error.kind() {
-        ErrorKind::Full => {
-            "free some space, then run `annals compact`; the next purge does it, too"
-        }
-        ErrorKind::Damaged => "see `annals verify`; once that is mended, run `annals compact`",
-        _ => "run `annals compact`; the next purge does it, too",
-    })
 }

@@ -134,7 +134,7 @@ fn show(context: &mut Context<'_>) -> Result<Exit, Failure> {
     }
     let columns = [
         Column::left("PSEUDONYM"),
-        Column::right("SINCE"),
+        Column::right("SINCE").dropped(1),
         Column::left("ACCOUNT"),
     ];
     let rows: Vec<_> = shown

@@ -8,9 +8,10 @@ use crate::archive::Access;
 use crate::cli::render::path_text;
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::{AttemptNo, EntryId};
+use crate::service::words::in_shell;
 use crate::{Error, ErrorKind};
 
-/// Prove what happened to an entry, in one file that shows no other entry
+/// Prove what happened to one entry, in one file
 ///
 /// The file has the exact events of the entry, the proof that each is in the log, and a signed
 /// checkpoint. With --in-toto it is a signed statement of in-toto about one conversion instead: the
@@ -40,7 +41,6 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Proven {
     entry: EntryId,
-    #[serde(skip_serializing_if = "Option::is_none")]
     events: Option<u64>,
     bytes: u64,
     path: String,
@@ -56,6 +56,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         let proof = archive.prove(args.id)?;
         (proof.to_string(), Some(proof.events().len() as u64))
     };
+    let key = archive.signing_key()?;
     let closed = archive.close();
     match &args.output {
         None => context.print(&text)?,
@@ -70,6 +71,11 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             };
             if context.json() {
                 context.print_json(&proven)?;
+            } else if let Some(key) = key {
+                context.note(format_args!(
+                    "to check it: annals verify-proof {} --vkey '{key}'",
+                    in_shell(&path_text(file))
+                ));
             }
         }
     }

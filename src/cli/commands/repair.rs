@@ -8,7 +8,7 @@ use crate::cli::render::{Cell, Column, Style, Table, counted};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EventSeq;
 
-/// Mend a damaged store: keep what can be read, record what is lost
+/// Mend a damaged store: keep what is left, record what is lost
 ///
 /// Damaged files are copied to quarantine/ in the store before they are rebuilt; nothing is
 /// deleted. Exit code 3 when something was lost for good; with --dry-run, 6 when there is something
@@ -112,7 +112,7 @@ fn show_undo(plan: &UndoPlan, context: &mut Context<'_>) -> Result<(), Failure> 
     let columns = [
         Column::left("FILE"),
         Column::left("UNDO"),
-        Column::left("FROM"),
+        Column::text("FROM"),
     ];
     let put_back = plan.put_back.iter().map(|file| {
         vec![
@@ -140,9 +140,9 @@ fn show(plan: &RepairPlan, context: &mut Context<'_>) -> Result<(), Failure> {
     }
     let columns = [
         Column::left("DAMAGED"),
-        Column::left("WHERE"),
-        Column::left("DETAIL"),
-        Column::left("REPAIR"),
+        Column::clipped("WHERE").kept(),
+        Column::clipped("DETAIL").kept(),
+        Column::text("REPAIR"),
     ];
     let rows: Vec<_> = plan
         .mends

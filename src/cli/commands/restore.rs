@@ -1,46 +1,55 @@
 //! `annals restore`: restores sources as files.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fs;
+use std::path::PathBuf;
+use std::time::SystemTime;
 
-use clap::ValueEnum;
 use serde::Serialize;
 use sha2::Digest;
 
 use super::prove::write_new;
 use crate::archive::{Access, Archive, RestoredFile, Snapshot};
-use crate::cli::content::{Replaces, Unpacked, note_access, open_to_hand_out};
+use crate::cli::content::{Unpacked, note_access, open_to_hand_out};
 use crate::cli::render::{counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure, Tally};
+use crate::convert::Cancel;
 use crate::entry::Entry;
 use crate::event::Handed;
 use crate::export::certificate::RestoredAs;
-use crate::id::{BlobId, EntryId, Sha256};
-use crate::index::fold;
+use crate::id::{EntryId, Sha256};
 use crate::query::{Filter, Query};
-use crate::service::content::{copy, distinct, numbered, open_source, original, safe_name};
+use crate::service::content::{copy, numbered, open_source, original, safe_name};
 use crate::service::entries::no_entry;
 use crate::service::entries::{
     Criteria, Period, Selected, each_page, nothing_selected, refuse_unknown_converters,
 };
 use crate::{Error, ErrorKind, Result};
 
+mod group;
+mod partial;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use group::{Named, is_group};
+use partial::{Partial, remove_abandoned};
+use target::{Done, Overwrite, Target, exists, is_identical};
+
 /// Restore sources as files
 ///
 /// Each file is checked against its hash, made durable and only then given its name. A file that is
-/// there already is never replaced unless --overwrite always says so. Only the account that
-/// restores can read the files (mode 0600). A file with companions comes back with them: as a
-/// folder that holds them, or side by side with --original-names.
+/// there already with the same content is left and counted, so that restoring again goes on where
+/// it was stopped. Another file of that name is never replaced unless --overwrite always says so.
+/// Only the account that restores can read the files (mode 0600). A file with companions comes back
+/// with them: as a folder that holds them, or side by side with --original-names.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   annals restore 4711 4712 --to back/
   annals restore --serial SN1042 --to back/ --original-names
   annals restore -c 'ICT CSV' --from yesterday --until today --to back/
+  annals restore --path line3 --to back/ --tree
   annals restore 4711 --to back/ --certificate")]
 pub(crate) struct Args {
     /// Entries by id; or use filters
@@ -52,6 +61,9 @@ pub(crate) struct Args {
     /// Use the recorded file names instead of ID_NAME; equal ones get " (2)" and so on
     #[arg(long)]
     original_names: bool,
+    /// Recreate the folders below the one that all sources have in common; names and times are kept
+    #[arg(long, conflicts_with = "original_names")]
+    tree: bool,
     /// What to do about files that are there already
     #[arg(long, value_name = "WHEN", default_value = "never")]
     overwrite: Overwrite,
@@ -72,20 +84,14 @@ pub(crate) struct Args {
     until: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Overwrite {
-    /// Leave them, and count the entry as failed
-    Never,
-    /// Replace them
-    Always,
-}
-
 #[derive(Serialize)]
 struct Restored {
     id: EntryId,
     path: String,
     size: u64,
     sha256: Sha256,
+    /// True for a file that was there already, with the same content.
+    unchanged: bool,
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -102,7 +108,15 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     } else {
         open_to_hand_out(context)?
     };
-    let selected = selected.in_store(&context.desk(&archive))?;
+    let selected = match selected.in_store(&context.desk(&archive))? {
+        // An entry that is named twice is restored once.
+        Selected::Ids(mut ids) => {
+            let mut seen = HashSet::new();
+            ids.retain(|id| seen.insert(*id));
+            Selected::Ids(ids)
+        }
+        filter @ Selected::Filter(_) => filter,
+    };
     let snapshot = archive.snapshot()?;
     let total = match &selected {
         Selected::Ids(ids) => ids.len() as u64,
@@ -114,8 +128,16 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             }
         }
     };
+    let names = match (args.tree, args.original_names) {
+        (true, _) => Names::Tree(common_folder(&selected, &snapshot)?),
+        (false, true) => Names::Original,
+        (false, false) => Names::Numbered,
+    };
     let dir = context.path(&args.to);
     fs::create_dir_all(&dir).map_err(|error| Failure::plain(Error::io("create", &dir, error)))?;
+    remove_abandoned(&dir);
+    // Ctrl-C ends the work in the middle of a file, and removes what was written of it.
+    let cancel = context.cancel_by_signal();
     let to = path_text(&dir);
     let ids = || living(&selected, &snapshot);
     note_access(
@@ -134,51 +156,89 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             taken: HashSet::new(),
         },
         shown: args.to,
-        original_names: args.original_names,
+        names,
         read_back: args.verify || args.certificate,
         certified: args.certificate.then(Vec::new),
+        is_full: false,
         tally: Tally::default(),
+        identical: 0,
         bytes: 0,
         mute: false,
+        cancel: cancel.clone(),
     };
-    match selected {
-        Selected::Ids(ids) => {
-            for (done, id) in (0..).zip(ids) {
-                context.meter.report(done, total, "restoring");
-                match snapshot.entry(id)? {
-                    Some(entry) => restore.one(&entry, context)?,
-                    None => restore.fail(&no_entry(id), context),
+    let worked = restore.all(selected, &snapshot, total, context);
+    context.meter.clear();
+    let is_stopped = cancel.is_cancelled();
+    if !is_stopped {
+        worked?;
+    }
+    let certified = restore.certify(context)?;
+    context.note(restore.summary(&certified, is_stopped));
+    Ok(restore.tally.exit())
+}
+
+impl Restore<'_> {
+    /// Sums up in one line; `certified` are the words about certificates.
+    fn summary(&self, certified: &str, is_stopped: bool) -> String {
+        let mut parts = vec![format!(
+            "{} restored, {}{certified}",
+            counted(self.tally.done - self.identical, "file", "files"),
+            size(self.bytes)
+        )];
+        if self.identical > 0 {
+            parts.push(format!(
+                "{} there already with the same content",
+                self.identical
+            ));
+        }
+        if self.tally.failed > 0 {
+            parts.push(format!("{} failed", self.tally.failed));
+        }
+        if self.is_full {
+            parts.push("stopped early, the rest was not tried".to_owned());
+        }
+        if is_stopped {
+            parts.push("stopped: the same command goes on".to_owned());
+        }
+        parts.join("; ")
+    }
+
+    /// Restores what is selected, `total` entries.
+    fn all(
+        &mut self,
+        selected: Selected,
+        snapshot: &Snapshot,
+        total: u64,
+        context: &mut Context<'_>,
+    ) -> Result<(), Failure> {
+        match selected {
+            Selected::Ids(ids) => {
+                for (done, id) in (0..).zip(ids) {
+                    context.meter.report(done, total, "restoring");
+                    match snapshot.entry(id)? {
+                        Some(entry) => self.one(&entry, context)?,
+                        None => self.fail(&no_entry(id), context),
+                    }
                 }
             }
+            Selected::Filter(filter) => {
+                let query = Query {
+                    filter: *filter,
+                    limit: None,
+                    ..Query::default()
+                };
+                let mut done = 0;
+                each_page(snapshot, query, |entries| {
+                    entries.iter().try_for_each(|entry| {
+                        context.meter.report(done, total, "restoring");
+                        done += 1;
+                        self.one(entry, context)
+                    })
+                })?;
+            }
         }
-        Selected::Filter(filter) => {
-            let query = Query {
-                filter: *filter,
-                limit: None,
-                ..Query::default()
-            };
-            let mut done = 0;
-            each_page(&snapshot, query, |entries| {
-                entries.iter().try_for_each(|entry| {
-                    context.meter.report(done, total, "restoring");
-                    done += 1;
-                    restore.one(entry, context)
-                })
-            })?;
-        }
+        Ok(())
     }
-    context.meter.clear();
-    let certified = restore.certify(context)?;
-    let failed = match restore.tally.failed {
-        0 => String::new(),
-        failed => format!("; {failed} failed"),
-    };
-    context.note(format_args!(
-        "{} restored, {}{certified}{failed}",
-        counted(restore.tally.done, "file", "files"),
-        size(restore.bytes)
-    ));
-    Ok(restore.tally.exit())
 }
 
 /// The checks that each certified file has passed.
@@ -203,13 +263,61 @@ fn open_to_certify(context: &Context<'_>) -> Result<Archive> {
     .hint("make one with 'annals key init', or name it with --key-file FILE"))
 }
 
-/// Returns the selected entries that are there and not purged.
-fn living(selected: &Selected, snapshot: &Snapshot) -> Result<Vec<EntryId>, Failure> {
-    let filter = match selected {
+/// How restored files are named.
+enum Names {
+    /// By the id of the entry and its name.
+    Numbered,
+    /// As they were.
+    Original,
+    /// As they were, in the folders below the one that these components name.
+    Tree(Vec<String>),
+}
+
+/// Returns the folders of a source, from the root on.
+fn folders(entry: &Entry) -> Vec<String> {
+    let path = entry.source_path.replace('\\', "/");
+    let parts = path
+        .split('/')
+        .filter(|part| !matches!(*part, "" | "." | ".."));
+    let mut parts: Vec<String> = parts.map(str::to_owned).collect();
+    parts.pop();
+    parts
+}
+
+/// Returns the folder that all sources have in common.
+fn common_folder(selected: &Selected, snapshot: &Snapshot) -> Result<Vec<String>, Failure> {
+    let query = Query::default().filter(filter_of(selected)).limit(None);
+    let mut common: Option<Vec<String>> = None;
+    each_page::<Failure>(snapshot, query, |entries| {
+        for entry in entries {
+            let own = folders(entry);
+            common = Some(match common.take() {
+                None => own,
+                Some(common) => {
+                    let same = common
+                        .iter()
+                        .zip(&own)
+                        .take_while(|(one, other)| one == other);
+                    let same = same.count();
+                    common.into_iter().take(same).collect()
+                }
+            });
+        }
+        Ok(())
+    })?;
+    Ok(common.unwrap_or_default())
+}
+
+fn filter_of(selected: &Selected) -> Filter {
+    match selected {
         Selected::Ids(ids) => Filter::default().ids(ids.clone()),
         Selected::Filter(filter) => Filter::clone(filter),
-    };
-    let query = Query::default().filter(filter).limit(None);
+    }
+}
+
+/// Returns the selected entries that are there and not purged.
+fn living(selected: &Selected, snapshot: &Snapshot) -> Result<Vec<EntryId>, Failure> {
+    let query = Query::default().filter(filter_of(selected)).limit(None);
     let mut ids = Vec::new();
     each_page::<Failure>(snapshot, query, |entries| {
         ids.extend(entries.iter().map(|entry| entry.id));
@@ -223,12 +331,17 @@ struct Restore<'a> {
     target: Target,
     /// The folder as the user named it, for messages.
     shown: PathBuf,
-    original_names: bool,
+    names: Names,
     read_back: bool,
     /// The files to be certified; `None` when none is.
     certified: Option<Vec<(RestoredFile, PathBuf)>>,
     tally: Tally,
+    /// Those of the done that were there already.
+    identical: u64,
     bytes: u64,
+    cancel: Cancel,
+    /// The disk is full, so nothing more is tried.
+    is_full: bool,
     /// Nobody reads the printed lines any more, so none are printed. Restoring goes on.
     mute: bool,
 }
@@ -236,9 +349,30 @@ struct Restore<'a> {
 impl Restore<'_> {
     fn one(&mut self, entry: &Entry, context: &mut Context<'_>) -> Result<(), Failure> {
         context.check_cancelled()?;
+        // Every further file would meet the full disk, too.
+        if self.is_full {
+            return Ok(());
+        }
         let restored = match self.file(entry, context) {
-            Ok((path, form)) => {
+            Ok(Done::Identical(path)) => {
+                self.identical += 1;
+                self.tally.done += 1;
+                let there = Restored {
+                    id: entry.id,
+                    path: path_text(&self.shown.join(self.target.below(&path))),
+                    size: entry.size,
+                    sha256: entry.sha256,
+                    unchanged: true,
+                };
+                return if context.json() {
+                    self.print(&there, context)
+                } else {
+                    Ok(())
+                };
+            }
+            Ok(Done::Written(path, form)) => {
                 let name = path.file_name().unwrap_or_default().to_owned();
+                let below = self.target.below(&path).to_owned();
                 if let Some(certified) = &mut self.certified {
                     let name = name.to_string_lossy();
                     let checks = CHECKS.map(str::to_owned).to_vec();
@@ -247,23 +381,31 @@ impl Restore<'_> {
                 }
                 Restored {
                     id: entry.id,
-                    path: path_text(&self.shown.join(name)),
+                    path: path_text(&self.shown.join(below)),
                     size: entry.size,
                     sha256: entry.sha256,
+                    unchanged: false,
                 }
             }
+            // What was being written when somebody stopped it has not failed.
+            Err(_) if self.cancel.is_cancelled() => return context.check_cancelled(),
             Err(error) => {
+                self.is_full = error.kind() == ErrorKind::Full;
                 self.fail(&error, context);
                 return Ok(());
             }
         };
         self.tally.done += 1;
         self.bytes += entry.size;
+        self.print(&restored, context)
+    }
+
+    fn print(&mut self, restored: &Restored, context: &mut Context<'_>) -> Result<(), Failure> {
         if self.mute {
             return Ok(());
         }
         let printed = if context.json() {
-            context.print_json(&restored)
+            context.print_json(restored)
         } else {
             context.print(format!(
                 "{:>8}  {:>10}  {}\n",
@@ -325,17 +467,31 @@ impl Restore<'_> {
         ))
     }
 
-    fn file(&mut self, entry: &Entry, context: &Context<'_>) -> Result<(PathBuf, RestoredAs)> {
-        let name = if self.original_names {
-            original(entry)?
-        } else {
-            numbered(entry).into()
+    fn file(&mut self, entry: &Entry, context: &Context<'_>) -> Result<Done> {
+        let name = match self.names {
+            Names::Original | Names::Tree(_) => original(entry)?,
+            Names::Numbered => numbered(entry).into(),
         };
-        let path = self.target.choose(name, entry.id)?;
+        let folder = self.folder(entry)?;
+        let path = self.target.name(&folder, name);
+        // A certificate states checks that only a new file has passed.
+        if self.target.is_in_the_way(&path) && self.certified.is_none() {
+            let there = is_identical(&path, entry);
+            if there.map_err(|error| Error::io("read", &path, error))? {
+                return Ok(Done::Identical(path));
+            }
+        }
+        // Of a main file with companions, each is looked at by itself.
+        if self.target.is_in_the_way(&path) && !is_group(self.archive, entry, context)? {
+            return Err(exists(&path, entry.id));
+        }
         let mut content = open_source(self.archive, entry, &context.zone())?;
         let mut partial = Partial::create(&self.target.dir, entry.id)?;
         let mut sha256 = sha2::Sha256::new();
         copy(&mut content, |chunk| {
+            if self.cancel.is_cancelled() {
+                return Err(Error::new(ErrorKind::Io, "the restore was stopped"));
+            }
             sha256.update(chunk);
             partial.write(chunk)
         })?;
@@ -347,307 +503,39 @@ impl Restore<'_> {
             )
             .hint("`annals verify` shows the extent of the damage"));
         }
+        if let (Names::Tree(_), Some(at)) = (&self.names, entry.source_modified) {
+            let at = SystemTime::from(at);
+            let set = partial.file.set_modified(at);
+            set.map_err(|error| Error::io("set the time of", &partial.path, error))?;
+        }
         partial.sync()?;
         if self.read_back {
             partial.compare(entry.blake3)?;
         }
-        let folder = partial.path.with_extension("unpacked");
-        if let Some(unpacked) = Unpacked::of(&mut partial.file, folder)? {
-            let first = self.side_by_side(entry, &unpacked)?;
-            return Ok((first, RestoredAs::Companions));
+        let tar = partial.path.with_extension("unpacked");
+        if let Some(unpacked) = Unpacked::of(&mut partial.file, tar)? {
+            let named = match self.names {
+                Names::Original | Names::Tree(_) => Named::Original,
+                Names::Numbered => Named::InFolder,
+            };
+            let all_new = self.certified.is_some();
+            let placed = (entry.id, named);
+            return group::place(&unpacked, placed, &folder, &mut self.target, all_new);
         }
         self.target.place(partial, &path, entry.id)?;
-        Ok((path, RestoredAs::File))
+        Ok(Done::Written(path, RestoredAs::File))
     }
 
-    /// Places a main file and its companions.
-    ///
-    /// They get their original names, or are placed together in a new folder. Returns the path of
-    /// the main file, or of that folder.
-    fn side_by_side(&mut self, entry: &Entry, unpacked: &Unpacked) -> Result<PathBuf> {
-        let id = entry.id;
-        let failed = |to: &Path, error: io::Error| match error.kind() {
-            io::ErrorKind::AlreadyExists => exists(to, id),
-            _ => Error::io("create", to, error),
+    /// Returns the folder below the target that an entry is restored into. It is there.
+    fn folder(&self, entry: &Entry) -> Result<PathBuf> {
+        let Names::Tree(common) = &self.names else {
+            return Ok(PathBuf::new());
         };
-        let first = if self.original_names {
-            let names = unpacked.names()?;
-            let chosen = names
-                .iter()
-                .map(|name| self.target.choose(name.clone(), id));
-            let chosen = chosen.collect::<Result<Vec<_>>>()?;
-            let replaces = match self.target.overwrite {
-                Overwrite::Never => Replaces::Nothing,
-                Overwrite::Always => Replaces::Files,
-            };
-            for (name, to) in names.iter().zip(&chosen) {
-                let placed = unpacked.place(name, to, replaces);
-                placed.map_err(|error| failed(to, error))?;
-            }
-            chosen.into_iter().next().unwrap_or_default()
-        } else {
-            let main = unpacked.main.to_string_lossy();
-            let name = match safe_name(&main) {
-                Some(name) => format!("{id}_{name}"),
-                None => format!("{id}_source"),
-            };
-            let to = self.target.choose(name.into(), id)?;
-            let placed = unpacked.place_whole(&to);
-            placed.map_err(|error| failed(&to, error))?;
-            to
-        };
-        sync_dir(&self.target.dir).map_err(|error| Error::io("sync", &self.target.dir, error))?;
-        Ok(first)
-    }
-}
-
-/// The folder to restore into, and the names that this run has used there.
-struct Target {
-    dir: PathBuf,
-    overwrite: Overwrite,
-    /// Names are folded, because some file systems do not distinguish letter case, or composed and
-    /// decomposed letters.
-    taken: HashSet<String>,
-}
-
-impl Target {
-    /// Returns the path for an entry.
-    ///
-    /// A name used before by this run gets a number. A file that existed before the run is never
-    /// avoided by another name: it is refused or replaced.
-    fn choose(&mut self, name: OsString, id: EntryId) -> Result<PathBuf> {
-        let mut chosen = name.clone();
-        let mut number = 2;
-        while !self
-            .taken
-            .insert(fold(&chosen.to_string_lossy()).into_owned())
-        {
-            chosen = distinct(&name, number);
-            number += 1;
-        }
-        let path = self.dir.join(chosen);
-        // Checked early, so that nothing large is read in vain. `place` also handles a file that
-        // appears later.
-        if self.overwrite == Overwrite::Never && path.symlink_metadata().is_ok() {
-            return Err(exists(&path, id));
-        }
-        Ok(path)
-    }
-
-    fn place(&self, mut partial: Partial, path: &Path, id: EntryId) -> Result<()> {
-        let placed = match self.overwrite {
-            Overwrite::Always => fs::rename(&partial.path, path),
-            Overwrite::Never => rename_without_replacing(&partial.path, path),
-        };
-        match placed {
-            Ok(()) => partial.placed = true,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(exists(path, id));
-            }
-            Err(error) => return Err(Error::io("create", path, error)),
-        }
-        sync_dir(&self.dir).map_err(|error| Error::io("sync", &self.dir, error))
-    }
-}
-
-fn exists(path: &Path, id: EntryId) -> Error {
-    Error::new(
-        ErrorKind::Refused,
-        format!("entry {id}: {} is there already", path.display()),
-    )
-    .hint("restore into another folder, or add --overwrite always")
-}
-
-fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::hard_link(from, to) {
-        Ok(()) => fs::remove_file(from),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-        // The file system has no hard links. An empty file claims the name, and is then replaced.
-        Err(_) => {
-            private().open(to)?;
-            fs::rename(from, to).inspect_err(|_| {
-                let _ = fs::remove_file(to);
-            })
-        }
-    }
-}
-
-/// Returns options that create a file which only this account can read.
-///
-/// The store does not record who could read the source, so the restored file gets the narrowest
-/// permissions.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options
-}
-
-#[cfg(unix)]
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-// Windows has no handle to sync a directory with. NTFS journals names itself.
-#[cfg(not(unix))]
-fn sync_dir(_dir: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// A file under a temporary name. Dropping it removes the file unless it was placed.
-struct Partial {
-    path: PathBuf,
-    file: File,
-    placed: bool,
-}
-
-impl Partial {
-    fn create(dir: &Path, id: EntryId) -> Result<Self> {
-        // Several runs in one process may restore one entry at the same time.
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let nth = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = dir.join(format!(".annals-{}-{nth}-{id}.partial", std::process::id()));
-        let file = private()
-            .read(true)
-            .open(&path)
-            .map_err(|error| Error::io("create", &path, error))?;
-        Ok(Self {
-            path,
-            file,
-            placed: false,
-        })
-    }
-
-    fn write(&mut self, chunk: &[u8]) -> Result<()> {
-        let written = self.file.write_all(chunk);
-        written.map_err(|error| Error::io("write", &self.path, error))
-    }
-
-    fn sync(&self) -> Result<()> {
-        let synced = self.file.sync_all();
-        synced.map_err(|error| Error::io("sync", &self.path, error))
-    }
-
-    /// Reads the file again and compares its hash with `expected`.
-    fn compare(&self, expected: BlobId) -> Result<()> {
-        let mut hasher = blake3::Hasher::new();
-        let file = File::open(&self.path).map_err(|e| Error::io("read", &self.path, e))?;
-        hasher
-            .update_reader(file)
-            .map_err(|error| Error::io("read", &self.path, error))?;
-        if BlobId::from_bytes(*hasher.finalize().as_bytes()) == expected {
-            Ok(())
-        } else {
-            Err(Error::new(
-                ErrorKind::Damaged,
-                format!(
-                    "{} does not read back as it was written",
-                    self.path.display()
-                ),
-            )
-            .hint("the disk restored to is not to be trusted"))
-        }
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if !self.placed {
-            // A file that remains is harmless, and its name says what it is.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn target(dir: &Path, overwrite: Overwrite) -> Target {
-        Target {
-            dir: dir.to_owned(),
-            overwrite,
-            taken: HashSet::new(),
-        }
-    }
-
-    fn restore(target: &mut Target, name: &str, content: &[u8]) -> Result<PathBuf> {
-        let id = EntryId(7);
-        let path = target.choose(name.into(), id)?;
-        let mut partial = Partial::create(&target.dir, id)?;
-        partial.write(content)?;
-        partial.sync()?;
-        partial.compare(BlobId::of(content))?;
-        target.place(partial, &path, id)?;
-        Ok(path)
-    }
-
-    #[test]
-    fn a_file_that_was_there_before_is_not_replaced_unless_that_is_asked_for() {
-        let dir = tempfile::tempdir().expect("temp dir");
-        let there = dir.path().join("SN1.csv");
-        fs::write(&there, "precious").expect("write");
-
-        let error = restore(&mut target(dir.path(), Overwrite::Never), "SN1.csv", b"new")
-            .expect_err("refused");
-        assert_eq!(error.kind(), ErrorKind::Refused);
-        assert_eq!(fs::read(&there).expect("read"), b"precious");
-
-        restore(
-            &mut target(dir.path(), Overwrite::Always),
-            "SN1.csv",
-            b"new",
-        )
-        .expect("replaced");
-        assert_eq!(fs::read(&there).expect("read"), b"new");
-    }
-
-    #[test]
-    fn a_file_that_appears_while_we_write_is_not_replaced_either() {
-        let dir = tempfile::tempdir().expect("temp dir");
-        let mut target = target(dir.path(), Overwrite::Never);
-        let path = target.choose("SN1.csv".into(), EntryId(7)).expect("free");
-        let partial = Partial::create(dir.path(), EntryId(7)).expect("partial");
-        fs::write(&path, "faster").expect("write");
-        assert!(target.place(partial, &path, EntryId(7)).is_err());
-        assert_eq!(fs::read(&path).expect("read"), b"faster");
-        assert_eq!(fs::read_dir(dir.path()).expect("list").count(), 1);
-    }
-
-    /// A restored file must not be readable by more accounts than the original.
-    #[cfg(unix)]
-    #[test]
-    fn a_restored_file_is_for_its_account_alone() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().expect("temp dir");
-        for (overwrite, name) in [(Overwrite::Never, "a"), (Overwrite::Always, "b")] {
-            let path = restore(&mut target(dir.path(), overwrite), name, b"x").expect("restored");
-            let mode = fs::metadata(path).expect("there").permissions().mode();
-            assert_eq!(mode & 0o7777, 0o600);
-        }
-    }
-
-    #[test]
-    fn two_entries_of_one_name_both_come_back() {
-        let dir = tempfile::tempdir().expect("temp dir");
-        for overwrite in [Overwrite::Never, Overwrite::Always] {
-            let dir = dir.path().join(format!("{overwrite:?}"));
-            fs::create_dir(&dir).expect("dir");
-            let mut target = target(&dir, overwrite);
-            for (name, content, expected) in [
-                ("SN1.csv", "a", "SN1.csv"),
-                ("sn1.CSV", "b", "sn1 (2).CSV"),
-                ("SN1.csv", "c", "SN1 (3).csv"),
-            ] {
-                let path = restore(&mut target, name, content.as_bytes()).expect("restored");
-                assert_eq!(path, dir.join(expected));
-                assert_eq!(fs::read_to_string(path).expect("read"), content);
-            }
-            assert_eq!(fs::read_dir(&dir).expect("list").count(), 3);
-        }
+        let own = folders(entry).into_iter().skip(common.len());
+        let safe = own.map(|name| safe_name(&name).unwrap_or_else(|| "_".to_owned()));
+        let folder: PathBuf = safe.collect();
+        let path = self.target.dir.join(&folder);
+        fs::create_dir_all(&path).map_err(|error| Error::io("create", &path, error))?;
+        Ok(folder)
     }
 }

@@ -8,6 +8,7 @@ use crate::cli::commands::verify::print_findings;
 use crate::cli::render::{Style, counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
+use crate::service::words::in_shell;
 use crate::{Error, ErrorKind};
 
 /// Make a store out of the backup in DIR
@@ -51,9 +52,10 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     if !is_backup(&backup) && is_backup(&to) {
         let said = format!("there is no backup in {}", path_text(&backup));
         let hint = format!(
-            "the backup is in {}: 'annals restore-store {0} --to {}'",
+            "the backup is in {}: `annals restore-store {} --to {}`",
             path_text(&to),
-            path_text(&backup)
+            in_shell(&path_text(&to)),
+            in_shell(&path_text(&backup))
         );
         return Err(Error::new(ErrorKind::Invalid, said).hint(hint).into());
     }
@@ -110,7 +112,7 @@ fn tell(restored: &RestoredStore, context: &mut Context<'_>) -> Result<(), Failu
         size(restored.bytes),
     ))?;
     if restored.continued.is_none() {
-        context.note(format!("next: `annals repair --store {path}`"));
+        context.note(format!("next: `annals repair --store {}`", in_shell(&path)));
     }
     if restored.original_is_there {
         context.warn(format!(

@@ -5,24 +5,23 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::plan_file::{read_plan, unfreed, write_plan};
+use super::plan_file::{read_plan, write_plan};
 use super::prove::{there_already, write_new};
 use super::retention_explain as explain;
-use super::retention_impact::{Previewed, breakdowns, kept, share};
+use super::retention_impact::breakdowns;
 use super::retention_lock as lock;
 use super::{pending, retention_what_if};
 use crate::archive::{Access, Archive, CompactOutcome, PurgeOutcome, RecordedPurge, Snapshot};
-use crate::cli::render::{Cell, Column, Table, counted, escape, size};
+use crate::cli::render::{Cell, Column, Table, counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::Refusal;
-use crate::query::Filter;
-use crate::retention::{
-    AsOf, Class, GovernanceLocks, PlannedPurge, Policy, PurgePlan, Unsubmitted,
+use crate::retention::{PlannedPurge, PurgePlan};
+use crate::service::retention::{
+    Previewed, Rules, Stated, certify, kept, on_disk, recorded_in_zone, rule_of, share, summary,
+    things, unfreed, unsigned,
 };
-use crate::service::entries::refuse_unknown_converters;
 use crate::service::time::parse_age;
-use crate::service::words::parse_size;
-use crate::time::Timestamp;
+use crate::service::words::in_shell;
 use crate::{Error, ErrorKind};
 
 /// Most rows that are looked up and printed at a time.
@@ -115,106 +114,16 @@ struct Apply {
     certificate: Option<PathBuf>,
 }
 
-#[derive(Debug, clap::Args)]
-struct Rules {
-    /// Only entries of this converter
-    #[arg(short, long, value_name = "NAME")]
-    converter: Option<String>,
-    /// Entries archived longer ago, such as 90d or 1y
-    #[arg(long, value_name = "AGE")]
-    older_than: Option<String>,
-    /// Entries past the retention recorded with each of them
-    #[arg(long)]
-    expired: bool,
-    /// The oldest, until the sources and reports left take at most this much on disk, such as 500GB
-    #[arg(long, value_name = "SIZE")]
-    max_size: Option<String>,
-    /// The oldest, until at most this many are left
-    #[arg(long, value_name = "N")]
-    max_count: Option<u64>,
-    /// What the [[retention]] classes of the configuration let go
-    #[arg(long)]
-    classes: bool,
-    /// Also entries whose reports wait to be submitted; they are never sent
-    #[arg(long)]
-    even_waiting: bool,
-    /// Also entries that governance locks keep; which ones is recorded, and --reason is needed
-    #[arg(long)]
-    bypass_governance: bool,
-    /// Apply the rules as of this time instead of now
-    #[arg(long, value_name = "TIME")]
-    now: Option<String>,
+/// Reads the rules of the flags, before the store is opened.
+fn stated(rules: &Rules, context: &Context<'_>) -> Result<Stated, Error> {
+    rules.stated(context.now(), &context.zone(), || context.configuration())
 }
 
-impl Rules {
-    fn plan(&self, archive: &Archive, context: &Context<'_>) -> Result<PurgePlan, Error> {
-        let (policy, now) = self.policy(context)?;
-        let named = Filter {
-            converter: self.converter.iter().cloned().collect(),
-            ..Filter::default()
-        };
-        let config = context.configuration().ok();
-        refuse_unknown_converters(&named, &archive.snapshot()?, config.as_ref())?;
-        let as_of = match self.now {
-            Some(_) => AsOf::Vouched(now),
-            None => AsOf::Clock,
-        };
-        archive.plan_purge(&policy, as_of)
-    }
-
-    fn policy(&self, context: &Context<'_>) -> Result<(Policy, Timestamp), Error> {
-        let now = match &self.now {
-            Some(text) => context.when(text)?,
-            None => context.now(),
-        };
-        let older_than = self.older_than.as_deref();
-        let max_size = self.max_size.as_deref();
-        let policy = Policy {
-            converter: self.converter.clone(),
-            older_than_micros: older_than.map(|age| parse_age(age, now)).transpose()?,
-            expired: self.expired,
-            max_size: max_size.map(parse_size).transpose()?,
-            max_count: self.max_count,
-            unsubmitted: if self.even_waiting {
-                Unsubmitted::Take
-            } else {
-                Unsubmitted::Keep
-            },
-            classes: if self.classes {
-                classes_of(context)?
-            } else {
-                Vec::new()
-            },
-            governance_locks: if self.bypass_governance {
-                GovernanceLocks::Bypass
-            } else {
-                GovernanceLocks::Obey
-            },
-        };
-        let has_rule = policy.older_than_micros.is_some()
-            || policy.expired
-            || policy.max_size.is_some()
-            || policy.max_count.is_some()
-            || !policy.classes.is_empty();
-        if !has_rule {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                "empty policy: there is no rule that lets anything go",
-            )
-            .hint("add --expired, --older-than, --max-size, --max-count or --classes"));
-        }
-        Ok((policy, now))
-    }
-}
-
-/// Returns the classes of the configuration.
-fn classes_of(context: &Context<'_>) -> Result<Vec<Class>, Error> {
-    let classes = context.configuration()?.retention;
-    if classes.is_empty() {
-        let said = "the configuration has no [[retention]] classes";
-        return Err(Error::new(ErrorKind::Refused, said).hint("docs/retention.md has examples"));
-    }
-    Ok(classes)
+/// Plans what the rules take.
+fn plan(rules: &Rules, archive: &Archive, context: &Context<'_>) -> Result<PurgePlan, Error> {
+    let stated = stated(rules, context)?;
+    let config = context.configuration().ok();
+    rules.plan(archive, &stated, config.as_ref())
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -237,9 +146,9 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 fn preview(args: &Preview, context: &mut Context<'_>) -> Result<Exit, Failure> {
     // Checked before the store is opened, so that a wrong rule is reported even when the store is
     // missing.
-    args.rules.policy(context)?;
+    stated(&args.rules, context)?;
     let archive = context.open(Access::ReadOnly)?;
-    let mut plan = args.rules.plan(&archive, context)?;
+    let mut plan = plan(&args.rules, &archive, context)?;
     if let Some(reason) = &args.reason {
         plan.reason.clone_from(reason);
     }
@@ -275,7 +184,7 @@ fn preview(args: &Preview, context: &mut Context<'_>) -> Result<Exit, Failure> {
         if let Some(file) = &args.plan {
             context.note(format_args!(
                 "to carry it out: annals retention apply --plan {}",
-                escape(&file.to_string_lossy())
+                escape(&in_shell(&path_text(file)))
             ));
         }
     }
@@ -286,7 +195,7 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let plan_file = args.plan.as_deref().map(|file| context.path(file));
     let from_file = plan_file.as_deref().map(read_plan).transpose()?;
     if from_file.is_none()
-        && let Err(error) = args.rules.policy(context)
+        && let Err(error) = stated(&args.rules, context)
     {
         note_empty_policy(args, &error, context);
         return Err(error.into());
@@ -303,7 +212,7 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
     }
     let plan = match from_file {
         Some(plan) => plan,
-        None => args.rules.plan(&archive, context).inspect_err(|error| {
+        None => plan(&args.rules, &archive, context).inspect_err(|error| {
             // The rules are sound by now, so only the clock is left to refuse a plan.
             note_refusal(&archive, None, Refusal::Clock, error, args);
         })?,
@@ -335,22 +244,17 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
             None => archive.purge(&plan, reason)?,
         }
     };
-    let certified = match &certificate {
-        Some(file) if !plan.items.is_empty() => certify(&archive, Some(&plan.plan_id), Some(file)),
+    let signed = match &certificate {
+        Some(file) if !plan.items.is_empty() => {
+            certified(&archive, Some(&plan.plan_id), Some(file))
+        }
         _ => Ok(None),
     };
     let closed = archive.close();
     context.meter.clear();
     // The recorded purge is printed first, even when freeing its bytes failed.
     if context.json() {
-        let zone = context.zone();
-        let exact = |time: Option<Timestamp>| time.map(|time| zone.exact(time));
-        let recorded = RecordedPurge {
-            oldest_purged: exact(outcome.recorded.oldest_purged),
-            newest_purged: exact(outcome.recorded.newest_purged),
-            final_at: exact(outcome.recorded.final_at),
-            ..outcome.recorded
-        };
+        let recorded = recorded_in_zone(outcome.recorded, &context.zone());
         outcome = PurgeOutcome {
             recorded,
             ..outcome
@@ -361,7 +265,8 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
             Ok(_) if let Some(until) = outcome.recorded.final_at => {
                 let until = context.zone().short(until);
                 let plan = &plan.plan_id;
-                format!("can be undone until {until}: annals retention undo {plan} --reason TEXT")
+                let undo = context.command(&format!("annals retention undo {plan} --reason TEXT"));
+                format!("can be undone until {until}: {undo}")
             }
             Ok(done) => format!("{} freed", size(done.bytes_freed)),
             Err(_) => "and their bytes are still to be freed".to_owned(),
@@ -372,8 +277,8 @@ fn apply(args: &Apply, context: &mut Context<'_>) -> Result<Exit, Failure> {
             context.note(line);
         }
     }
-    if let Some(certified) = certified? {
-        context.note(certified);
+    if let Some(told) = signed? {
+        context.note(told);
     }
     let Err(error) = outcome.reclaim else {
         closed?;
@@ -391,9 +296,9 @@ fn certificate(args: &Certificate, context: &mut Context<'_>) -> Result<Exit, Fa
         None if archive.signs() => {}
         None => return Err(unsigned().into()),
     }
-    let certified = certify(&archive, args.plan.as_deref(), file.as_deref());
+    let signed = certified(&archive, args.plan.as_deref(), file.as_deref());
     let closed = archive.close();
-    match certified? {
+    match signed? {
         Some(text) if file.is_none() => context.print(text)?,
         Some(told) => context.note(told),
         None => {}
@@ -414,37 +319,27 @@ fn refuse_uncertified(archive: &Archive, file: &Path) -> Result<(), Error> {
     }
 }
 
-fn unsigned() -> Error {
-    Error::new(
-        ErrorKind::Refused,
-        "there is no key here to sign a certificate with",
-    )
-    .hint("make one with 'annals key init', or name it with --key-file FILE")
-}
-
-/// Frees what a purge left, and signs what became of its contents. Returns the text of the
-/// certificate, or what it says in short if it went to a file.
-fn certify(
+/// Signs what became of the contents of a purge. Returns the text of the certificate, or what it
+/// says in short if it went to a file.
+fn certified(
     archive: &Archive,
     plan: Option<&str>,
     file: Option<&Path>,
 ) -> Result<Option<String>, Error> {
-    // What could not be freed is named in the certificate.
-    let freed = archive.free_purged_by(plan);
-    if let Err(error) = freed
-        && error.kind() == ErrorKind::NotFound
-    {
-        return Err(error);
-    }
-    let (certificate, note) = archive.certify_destruction(plan)?;
+    let (certificate, note) = certify(archive, plan)?;
     let Some(file) = file else {
         return Ok(Some(note.to_string()));
     };
     write_new(file, &note.to_string())?;
-    let said = if certificate.is_complete() {
-        "nothing of them is left in the store that nothing else needs"
+    let them = if certificate.contents.len() == 1 {
+        "it"
     } else {
-        "some of them are not freed yet, which it says"
+        "them"
+    };
+    let said = if certificate.is_complete() {
+        format!("nothing of {them} is left in the store, except what something else needs")
+    } else {
+        format!("it says what of {them} is not freed yet")
     };
     Ok(Some(format!(
         "certificate of {}: {said}",
@@ -502,12 +397,12 @@ fn print_plan(
     let zone = context.zone();
     let columns = [
         Column::right("ID"),
-        Column::left("ARCHIVED"),
+        Column::left("ARCHIVED").dropped(1),
         Column::right("FREES"),
         Column::left("PART"),
         Column::left("RULE"),
-        Column::clipped("CONVERTER"),
-        Column::clipped("FILE"),
+        Column::clipped("CONVERTER").dropped(2),
+        Column::clipped("FILE").kept(),
     ];
     let mut table = Table::new(&columns, context.canvas());
     for items in plan.items.chunks(PAGE) {
@@ -530,56 +425,6 @@ fn print_plan(
     Ok(())
 }
 
-/// Describes the rule of an item, with the class that it belongs to.
-fn rule_of(item: &PlannedPurge) -> String {
-    match &item.class {
-        Some(class) => format!("{class}: {}", item.rule),
-        None => item.rule.clone(),
-    }
-}
-
-/// Describes how many entries and parts of entries a plan takes.
-fn things(plan: &PurgePlan) -> String {
-    let entries = counted(plan.count, "entry", "entries");
-    match (plan.count, plan.parts) {
-        (_, 0) => entries,
-        (0, parts) => counted(parts, "part of an entry", "parts of entries"),
-        (_, parts) => {
-            let parts = counted(parts, "part of others", "parts of others");
-            format!("{entries} and {parts}")
-        }
-    }
-}
-
-/// Describes a plan in one line, as something that would happen.
-fn summary(plan: &PurgePlan, zone: &crate::service::time::Zone) -> String {
-    let text = match (plan.oldest, plan.newest) {
-        (Some(oldest), Some(newest)) if !plan.items.is_empty() => format!(
-            "would purge {} archived from {} to {}: {} of sources and reports, {}",
-            things(plan),
-            zone.short(oldest),
-            zone.short(newest),
-            size(plan.bytes_logical),
-            on_disk(plan)
-        ),
-        _ => "would purge nothing".to_owned(),
-    };
-    std::iter::once(text)
-        .chain(kept(plan))
-        .collect::<Vec<_>>()
-        .join("; ")
-}
-
-/// Describes how much a plan frees on disk, and how much of that at once.
-fn on_disk(plan: &PurgePlan) -> String {
-    let all = size(plan.bytes_freed);
-    if plan.bytes_freed_at_once >= plan.bytes_freed {
-        return format!("{all} on disk");
-    }
-    let at_once = size(plan.bytes_freed_at_once);
-    format!("{all} on disk ({at_once} at once, the rest when half of its packs is unneeded)")
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -588,37 +433,6 @@ mod tests {
     use crate::cli::arguments::Globals;
     use crate::cli::caller::CallerEnv;
     use crate::cli::caller::{Stdin, Streams};
-    use crate::id::{EntryId, EventSeq};
-    use crate::service::time::Zone;
-
-    fn plan() -> PurgePlan {
-        let time = |text: &str| text.parse::<Timestamp>().expect("valid");
-        PurgePlan {
-            plan_id: "p".into(),
-            at_seq: EventSeq(9),
-            effective_now: time("2026-11-23T12:00:00Z"),
-            rules: vec!["older than 90d".into()],
-            items: vec![PlannedPurge {
-                id: EntryId(3),
-                part: crate::entry::Part::Entry,
-                class: None,
-                rule: "older than 90d".into(),
-                bytes_freed: 2048,
-            }],
-            count: 1,
-            parts: 0,
-            bytes_logical: 4096,
-            bytes_freed: 2048,
-            bytes_freed_at_once: 2048,
-            held_skipped: 2,
-            waiting_skipped: 0,
-            locked_skipped: 0,
-            undated_skipped: 0,
-            oldest: Some(time("2026-03-01T07:30:00Z")),
-            newest: Some(time("2026-03-01T07:30:00Z")),
-            reason: "manual".into(),
-        }
-    }
 
     fn with_context<T>(test: impl FnOnce(&Context<'_>) -> T) -> T {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
@@ -651,7 +465,7 @@ mod tests {
     fn a_policy_without_a_rule_is_refused_even_when_it_names_a_converter() {
         with_context(|context| {
             for args in [&[][..], &["-c", "ICT CSV"], &["--now", "2026-03-01"]] {
-                let error = rules(args).policy(context).expect_err("empty");
+                let error = stated(&rules(args), context).expect_err("empty");
                 assert_eq!(error.kind(), ErrorKind::Refused, "{args:?}");
             }
         });
@@ -668,12 +482,17 @@ mod tests {
                 "--max-count",
                 "5",
             ];
-            let (policy, _) = rules(&args).policy(context).expect("valid");
+            let meant = stated(&rules(&args), context).expect("valid");
+            let policy = &meant.policies[0].1;
             assert_eq!(policy.older_than_micros, Some(90 * 86_400_000_000));
             assert_eq!(policy.max_size, Some(10 << 30));
             assert_eq!(policy.max_count, Some(5));
-            for args in [["--older-than", "soon"], ["--max-size", "big"]] {
-                let error = rules(&args).policy(context).expect_err("wrong");
+            for args in [
+                ["--older-than", "soon"],
+                ["--max-size", "big"],
+                ["--max-size", "10"],
+            ] {
+                let error = stated(&rules(&args), context).expect_err("wrong");
                 assert_eq!(error.kind(), ErrorKind::Invalid, "{args:?}");
             }
         });
@@ -683,27 +502,9 @@ mod tests {
     fn a_plan_comes_back_from_its_file_as_it_was() {
         let dir = tempfile::tempdir().expect("temp dir");
         let file = dir.path().join("plan.json");
-        write_plan(&plan(), &file).expect("written");
-        assert_eq!(read_plan(&file).expect("read"), plan());
+        write_plan(&PurgePlan::sample(), &file).expect("written");
+        assert_eq!(read_plan(&file).expect("read"), PurgePlan::sample());
         fs::write(&file, "{}").expect("write");
         assert!(read_plan(&file).is_err());
-    }
-
-    #[test]
-    fn a_preview_never_speaks_in_the_past_tense() {
-        assert_eq!(
-            summary(&plan(), &Zone::Utc),
-            "would purge 1 entry archived from 2026-03-01 07:30:00Z to 2026-03-01 07:30:00Z: \
-             4.0 KiB of sources and reports, 2.0 KiB on disk; 2 kept by holds"
-        );
-        let nothing = PurgePlan {
-            count: 0,
-            items: Vec::new(),
-            oldest: None,
-            newest: None,
-            held_skipped: 0,
-            ..plan()
-        };
-        assert_eq!(summary(&nothing, &Zone::Utc), "would purge nothing");
     }
 }

@@ -1,19 +1,16 @@
 //! `annals retention explain`: which class has an entry, when its parts are due, what keeps them.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use crate::Error;
-use serde::Serialize;
+use std::path::PathBuf;
 
 use crate::archive::{Access, KeptBy, RetentionExplained};
 use crate::cli::render::{Cell, Column, Table, facts};
 use crate::cli::run::{Context, Exit, Failure};
-use crate::entry::Entry;
 use crate::id::EntryId;
-use crate::query::Filter;
-use crate::retention::{Due, PartDue, Policy};
+use crate::retention::{Due, PartDue};
 use crate::service::entries::no_entry;
+use crate::service::retention::{
+    ClassObject, class_objects, explained_in_zone, policy_in_force, read_policy,
+};
 use crate::service::time::Zone;
 
 /// Say which class of the policy has an entry, when each part is due, and what keeps it
@@ -39,42 +36,14 @@ pub(crate) struct Classes {
     policy: Option<PathBuf>,
 }
 
-/// A class as JSON.
-#[derive(Serialize)]
-struct ClassObject {
-    place: usize,
-    name: String,
-    entries: String,
-    rules: String,
-    built_in: bool,
-}
-
 pub(crate) fn classes(args: &Classes, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let mut objects = Vec::new();
-    let mut add = |name: &str, entries: String, rules: String, built_in: bool| {
-        objects.push(ClassObject {
-            place: objects.len() + 1,
-            name: name.to_owned(),
-            entries,
-            rules,
-            built_in,
-        });
-    };
-    let of_file = match &args.policy {
-        Some(file) => read_policy(&context.path(file))?.classes,
-        None => context.configuration()?.retention,
-    };
-    for class in &of_file {
-        add(&class.name, selection(&class.filter), class.rules(), false);
-    }
-    if args.policy.is_none() {
-        for converter in context.configuration()?.converters {
-            let rules = converter.retention_policy().rules().unwrap_or_default();
-            let kept = format!("{} ({})", rules.join(", "), converter.archive.retention);
-            let name = &converter.converter.name;
-            add(name, format!("converter {name}"), kept, true);
+    let objects = match &args.policy {
+        Some(file) => class_objects(&read_policy(&context.path(file))?.classes, None),
+        None => {
+            let config = context.configuration()?;
+            class_objects(&config.retention, Some(&config))
         }
-    }
+    };
     if context.json() {
         return objects
             .iter()
@@ -85,7 +54,7 @@ pub(crate) fn classes(args: &Classes, context: &mut Context<'_>) -> Result<Exit,
         Column::right("NO"),
         Column::left("CLASS"),
         Column::clipped("ENTRIES"),
-        Column::clipped("RULES"),
+        Column::text("RULES"),
     ];
     let row = |object: &ClassObject| {
         let built_in = if object.built_in { ", built in" } else { "" };
@@ -102,33 +71,6 @@ pub(crate) fn classes(args: &Classes, context: &mut Context<'_>) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-/// Describes which entries a filter of a class selects.
-fn selection(filter: &Filter) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let mut list = |name: &str, values: Vec<String>| {
-        if !values.is_empty() {
-            words.push(format!("{name} {}", values.join(" or ")));
-        }
-    };
-    list("converter", filter.converter.clone());
-    let status = filter.status.iter().map(ToString::to_string).collect();
-    list("status", status);
-    let one = |value: &Option<String>| value.iter().cloned().collect();
-    list("serial", one(&filter.serial));
-    list("part", one(&filter.part));
-    list("station", one(&filter.station));
-    list("process", one(&filter.process));
-    list("file", one(&filter.file));
-    words.extend(filter.label.iter().map(|label| format!("label {label}")));
-    let meta = filter.meta.iter();
-    words.extend(meta.map(|(name, value)| format!("{name}={value}")));
-    if words.is_empty() {
-        "all".to_owned()
-    } else {
-        words.join(", ")
-    }
-}
-
 pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let from_file = args.policy.as_deref().map(|file| context.path(file));
     let from_file = from_file.as_deref().map(read_policy).transpose()?;
@@ -137,57 +79,16 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<Exit, Failur
     let entry = entry.ok_or_else(|| no_entry(args.id))?;
     let policy = match from_file {
         Some(policy) => policy,
-        None => policy_in_force(&entry, context),
+        None => policy_in_force(&entry, context.configuration().ok().as_ref()),
     };
     let explained = archive.explain_retention(args.id, &policy)?;
     if context.json() {
-        context.print_json(&in_zone(explained, &context.zone()))?;
+        context.print_json(&explained_in_zone(explained, &context.zone()))?;
     } else {
         let text = page(&explained, context);
         context.print(text)?;
     }
     Ok(Exit::Done)
-}
-
-/// Reads the classes in a file.
-pub(crate) fn read_policy(file: &Path) -> Result<Policy, Error> {
-    let text =
-        fs::read_to_string(file).map_err(|error| Error::io("read the policy in", file, error))?;
-    Policy::from_toml(&text, file).map_err(Error::from)
-}
-
-/// Returns the policy of the configuration for an entry: its classes, and the keys of its
-/// converter. Without a configuration, what was recorded with the entry.
-fn policy_in_force(entry: &Entry, context: &Context<'_>) -> Policy {
-    let Ok(config) = context.configuration() else {
-        return Policy::default().expired(true);
-    };
-    match config.converter(&entry.converter) {
-        Some(converter) => config.retention_policy(converter),
-        None => Policy::default()
-            .expired(true)
-            .classes(config.retention.clone()),
-    }
-}
-
-fn in_zone(mut explained: RetentionExplained, zone: &Zone) -> RetentionExplained {
-    for part in &mut explained.parts {
-        if let Due::At { at, from } = &mut part.due {
-            (*at, *from) = (zone.exact(*at), zone.exact(*from));
-        }
-    }
-    for gone in &mut explained.purged_parts {
-        gone.at = zone.exact(gone.at);
-    }
-    for kept in &mut explained.kept_by {
-        if let KeptBy::Lock { until, .. } = kept {
-            *until = until.map(|at| zone.exact(at));
-        }
-    }
-    let exact = |time| zone.exact(time);
-    explained.recorded_until = explained.recorded_until.map(exact);
-    explained.purged_at = explained.purged_at.map(exact);
-    explained
 }
 
 fn page(explained: &RetentionExplained, context: &Context<'_>) -> String {
@@ -233,7 +134,7 @@ fn page(explained: &RetentionExplained, context: &Context<'_>) -> String {
         let columns = [
             Column::left("PART"),
             Column::left("DUE"),
-            Column::clipped("RULE"),
+            Column::text("RULE"),
         ];
         let row = |part: &PartDue| {
             vec![

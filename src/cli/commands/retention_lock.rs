@@ -5,6 +5,7 @@ use crate::cli::render::{Cell, Column, Table, escape};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::entry::Period;
 use crate::event::LockMode;
+use crate::service::retention::{lock_in_zone, locked_entries};
 
 /// Keep entries from being purged before they have an age, whatever the rules say
 ///
@@ -82,7 +83,7 @@ pub(crate) fn place(args: Lock, context: &mut Context<'_>) -> Result<Exit, Failu
         let (name, keep, mode) = (escape(&placed.name), placed.keep, placed.mode.name());
         let text = format!("lock {name}: entries are kept for at least {keep}, mode {mode}\n");
         if context.json() {
-            context.print_json(&in_zone(placed, context))?;
+            context.print_json(&lock_in_zone(placed, &context.zone()))?;
         } else {
             context.print(text)?;
         }
@@ -97,7 +98,7 @@ pub(crate) fn remove(args: &Unlock, context: &mut Context<'_>) -> Result<Exit, F
     let closed = archive.close();
     if context.json() {
         context.print_json(&serde_json::json!({
-            "unlocked": args.name,
+            "name": args.name,
             "reason": args.reason,
         }))?;
     } else {
@@ -112,7 +113,7 @@ pub(crate) fn list(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let locks = archive.retention_locks();
     if context.json() {
         for lock in locks {
-            context.print_json(&in_zone(lock, context))?;
+            context.print_json(&lock_in_zone(lock, &context.zone()))?;
         }
         return Ok(Exit::Done);
     }
@@ -121,9 +122,9 @@ pub(crate) fn list(context: &mut Context<'_>) -> Result<Exit, Failure> {
         Column::left("NAME"),
         Column::left("KEEP"),
         Column::left("MODE"),
-        Column::left("PLACED"),
+        Column::left("PLACED").dropped(1),
         Column::clipped("ENTRIES"),
-        Column::clipped("REASON"),
+        Column::text("REASON"),
     ];
     let row = |lock: &RetentionLock| {
         vec![
@@ -131,7 +132,7 @@ pub(crate) fn list(context: &mut Context<'_>) -> Result<Exit, Failure> {
             Cell::new(lock.keep.to_string()),
             Cell::new(lock.mode.name()),
             Cell::new(zone.short(lock.placed_at)),
-            Cell::new(entries(lock)),
+            Cell::new(locked_entries(lock)),
             Cell::new(&lock.reason),
         ]
     };
@@ -142,21 +143,4 @@ pub(crate) fn list(context: &mut Context<'_>) -> Result<Exit, Failure> {
         context.note("no retention locks");
     }
     Ok(Exit::Done)
-}
-
-fn in_zone(lock: RetentionLock, context: &Context<'_>) -> RetentionLock {
-    let mut lock = lock;
-    lock.placed_at = context.zone().exact(lock.placed_at);
-    lock
-}
-
-/// Describes which entries a lock has.
-fn entries(lock: &RetentionLock) -> String {
-    let labels = lock.labels.iter().map(|label| format!("label {label}"));
-    let all: Vec<String> = lock.converters.iter().cloned().chain(labels).collect();
-    if all.is_empty() {
-        "all".to_owned()
-    } else {
-        all.join(", ")
-    }
 }

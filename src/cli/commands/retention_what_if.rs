@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-
-use crate::archive::{Access, PlanImpact};
+use crate::archive::Access;
 use crate::cli::render::{Cell, Column, Table, count, counted, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::host::Config;
-use crate::retention::{AsOf, Policy, PurgePlan};
+use crate::retention::AsOf;
+use crate::service::retention::{WouldPurge, host_policies};
 use crate::{Error, ErrorKind};
 
 /// Print what a host would purge by the rules of a configuration that is not in force
@@ -27,14 +26,6 @@ pub(super) struct Args {
     now: Option<String>,
 }
 
-#[derive(Serialize)]
-struct WhatIf<'a> {
-    converter: &'a str,
-    #[serde(flatten)]
-    plan: &'a PurgePlan,
-    impact: &'a PlanImpact,
-}
-
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let config = Config::load(context.path(&args.file))?;
     let as_of = match &args.now {
@@ -46,7 +37,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Exit, Failur
         Column::clipped("CONVERTER"),
         Column::right("ENTRIES"),
         Column::right("CONTENT"),
-        Column::right("FREES"),
+        Column::right("FREES").kept(),
         Column::right("OF STORE"),
         Column::right("HELD"),
         Column::right("WAITING"),
@@ -54,13 +45,13 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Exit, Failur
     let mut table = Table::new(&columns, context.canvas());
     let wanted = args.converter.as_deref();
     let (mut rows, mut entries) = (Vec::new(), 0);
-    let policies = policies(&config, wanted);
+    let policies = host_policies(&config, wanted);
     for (name, policy) in &policies {
         let plan = archive.plan_purge(policy, as_of)?;
         let impact = archive.impact(&plan)?;
         entries += plan.count;
         if context.json() {
-            context.print_json(&WhatIf {
+            context.print_json(&WouldPurge {
                 converter: name,
                 plan: &plan,
                 impact: &impact,
@@ -91,22 +82,4 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Exit, Failur
         ));
     }
     Ok(Exit::Done)
-}
-
-/// Returns the policies of a host with this configuration: that of its classes, then one for each
-/// converter that archives into the shared store.
-fn policies<'a>(config: &'a Config, wanted: Option<&str>) -> Vec<(&'a str, Policy)> {
-    let classes = config.retention_classes().filter(|_| wanted.is_none());
-    let mut policies: Vec<_> = classes
-        .map(|policy| ("by class", policy))
-        .into_iter()
-        .collect();
-    for converter in &config.converters {
-        let name = converter.converter.name.as_str();
-        let is_shared = converter.archive.folder.is_none() && converter.archive.archives();
-        if is_shared && wanted.is_none_or(|wanted| wanted == name) {
-            policies.push((name, config.retention_policy(converter)));
-        }
-    }
-    policies
 }

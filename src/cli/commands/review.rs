@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
-use crate::archive::{Access, ReviewEdge, ReviewPlan};
+use crate::archive::{Access, ReviewPlan};
 use crate::cli::render::{Cell, Column, Table, count, counted};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::Verdict;
-use crate::id::EventSeq;
+use crate::service::evidence::{ReviewAnswer, edge};
 use crate::service::objects::bare;
 
-/// See what happened since the last review, and record that you reviewed it
+/// See what happened since the last review, and record yours
 ///
 /// Prints how many events of each type there are, and the purges, holds, notes, keys and the like
 /// one by one. Without --verdict, or with --dry-run, nothing is recorded. The reviewer is the
@@ -40,25 +38,15 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    #[serde(flatten)]
-    plan: &'a ReviewPlan,
-    verdict: Option<&'a str>,
-    /// The event that records the review.
-    recorded: Option<EventSeq>,
-}
-
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let edge = |text: &Option<String>, context: &Context<'_>| -> crate::Result<_> {
-        text.as_deref().map(|text| edge(text, context)).transpose()
-    };
-    let (from, to) = (edge(&args.from, context)?, edge(&args.to, context)?);
     let judged = args.verdict.zip(args.reason).filter(|_| !args.dry_run);
     let archive = context.open(match judged {
         Some(_) => Access::ReadWrite,
         None => Access::ReadOnly,
     })?;
+    let desk = context.desk(&archive);
+    let edge = |text: &Option<String>| text.as_deref().map(|text| edge(text, &desk)).transpose();
+    let (from, to) = (edge(&args.from)?, edge(&args.to)?);
     let mut plan = archive.plan_review(from, to)?;
     let recorded = match &judged {
         Some((verdict, reason)) => Some(archive.record_review(&plan, *verdict, reason)?),
@@ -70,7 +58,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         notable.time = notable.time.map(|time| zone.exact(time));
     }
     if context.json() {
-        context.print_json(&Answer {
+        context.print_json(&ReviewAnswer {
             plan: &plan,
             verdict: judged.as_ref().map(|(verdict, _)| verdict.name()),
             recorded,
@@ -99,14 +87,6 @@ fn same(name: &str) -> &str {
     name
 }
 
-/// Reads an end of the range: an event number, or a date.
-fn edge(text: &str, context: &Context<'_>) -> crate::Result<ReviewEdge> {
-    match text.parse() {
-        Ok(seq) => Ok(ReviewEdge::Event(seq)),
-        Err(_) => context.when(text).map(ReviewEdge::Time),
-    }
-}
-
 fn print(plan: &ReviewPlan, context: &mut Context<'_>) -> Result<(), Failure> {
     let since = match plan.last_review {
         Some(review) => format!("the last review is event {review}"),
@@ -129,9 +109,9 @@ fn print(plan: &ReviewPlan, context: &mut Context<'_>) -> Result<(), Failure> {
     let columns = [
         Column::right("SEQ"),
         Column::left("TIME"),
-        Column::left("ACTOR"),
+        Column::left("ACTOR").dropped(1),
         Column::left("EVENT"),
-        Column::left("WHAT"),
+        Column::text("WHAT"),
     ];
     let rows: Vec<_> = plan
         .notable

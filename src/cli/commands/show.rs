@@ -45,7 +45,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             context.print_json(&WhyObject::new(entry.id, &why, &zone))?;
         } else {
             let canvas = context.canvas();
-            let text = title(&entry, canvas) + &why::page(&why, &zone, canvas);
+            let text =
+                title(&entry, canvas) + &why::page(&why, &zone, canvas, &context.store_flags());
             context.print(text)?;
         }
         return Ok(Exit::Done);
@@ -97,9 +98,9 @@ fn page(
     let columns = [
         Column::right("SEQ"),
         Column::left("TIME"),
-        Column::left("ACTOR"),
+        Column::left("ACTOR").dropped(1),
         Column::left("EVENT"),
-        Column::left("WHAT"),
+        Column::text("WHAT"),
     ];
     let rows: Vec<_> = timeline
         .iter()
@@ -123,10 +124,11 @@ fn title(entry: &Entry, canvas: Canvas) -> String {
 }
 
 fn known(entry: &Entry, zone: &Zone) -> Vec<(&'static str, String)> {
-    let mut known = vec![
-        ("file", entry.source_name.clone()),
-        ("path", entry.source_path.clone()),
-    ];
+    let mut known = vec![("file", entry.source_name.clone())];
+    // What came through a pipe has no path.
+    if !entry.source_path.is_empty() {
+        known.push(("path", entry.source_path.clone()));
+    }
     if let Some(modified) = entry.source_modified {
         known.push(("modified", zone.long(modified)));
     }
@@ -200,8 +202,8 @@ fn attempts(attempts: &[Attempt], zone: &Zone, canvas: Canvas) -> String {
         Column::left("TIME"),
         Column::left("STATUS"),
         Column::left("CONVERTER"),
-        Column::right("TOOK"),
-        Column::left("RESULT"),
+        Column::right("TOOK").dropped(1),
+        Column::text("RESULT"),
     ];
     let mut table = Table::new(&columns, canvas);
     let rows: Vec<_> = attempts

@@ -5,8 +5,8 @@ use super::reach::Reach;
 use super::serve;
 use super::{
     archive, backup, cat, checkpoint, compact, completions, config, confirm_move, convert, demo,
-    demo_converter, diff, erase, events, export, failures, find, hold, host, init, job, key, list,
-    man, note, privacy, promotion, prove, rebuild, repair, report, reprocess, restore,
+    demo_converter, diff, erase, events, export, failures, find, help, hold, host, init, job, key,
+    list, man, note, privacy, promotion, prove, rebuild, repair, report, reprocess, restore,
     restore_store, retention, review, show, stats, verify, verify_export, verify_proof, view,
 };
 use crate::cli::run::{Context, Exit, Failure};
@@ -76,6 +76,7 @@ verbs! {
     DemoConverter = demo_converter,
     Completions = completions,
     Man = man,
+    Help = help,
 }
 
 impl Verb {
@@ -91,6 +92,7 @@ impl Verb {
             | Self::DemoConverter(_)
             | Self::Completions(_)
             | Self::Man(_)
+            | Self::Help(_)
             | Self::VerifyExport(_)
             | Self::VerifyProof(_) => Reach::Here,
             Self::Convert(args) => args.reach(),

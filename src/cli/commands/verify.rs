@@ -7,7 +7,7 @@ use crate::cli::arguments::parse_vkey;
 use crate::cli::render::{Cell, Column, Style, Table, counted, escape, path_text, size};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::id::EntryId;
-use crate::service::entries::{Filters, Selected, selected_ids};
+use crate::service::entries::{Filters, Selected, Stated, selected_ids};
 use crate::{Error, ErrorKind};
 
 /// Check that nothing is damaged: log, packs, index
@@ -87,12 +87,20 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     } else {
         print(&report, context)?;
     }
+    // What was changed on purpose cannot be mended.
+    let is_damage = |finding: &Finding| finding.kind != "evidence";
+    if report.findings.iter().any(is_damage)
+        && !context.json()
+        && context.locate().is_ok_and(|dir| !is_backup(dir))
+    {
+        context.note("`annals repair --dry-run` shows what can be mended");
+    }
     Ok(if report.ok { Exit::Done } else { Exit::Damaged })
 }
 
 /// Checks only the selected entries.
 fn selection(
-    selected: Selected,
+    selected: Selected<Stated>,
     depth: Depth,
     context: &Context<'_>,
 ) -> Result<VerifyReport, Error> {
@@ -178,8 +186,8 @@ pub(super) fn print_findings(
     }
     let columns = [
         Column::left("FINDING"),
-        Column::left("WHERE"),
-        Column::left("DETAIL"),
+        Column::left("WHERE").kept(),
+        Column::text("DETAIL"),
     ];
     let rows: Vec<_> = findings
         .iter()

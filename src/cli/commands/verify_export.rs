@@ -103,8 +103,8 @@ fn print(verified: &Verified, context: &mut Context<'_>) -> Result<(), Failure> 
     if !verified.findings.is_empty() {
         let columns = [
             Column::left("FINDING"),
-            Column::left("WHERE"),
-            Column::left("DETAIL"),
+            Column::left("WHERE").kept(),
+            Column::text("DETAIL"),
         ];
         let rows: Vec<_> = verified
             .findings

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use sha2::Digest as _;
 
 use crate::cli::arguments::parse_vkey;
 use crate::cli::render::{escape, path_text};
 use crate::cli::run::{Context, Exit, Failure};
+use crate::complete::json_in;
 use crate::event::Body;
 use crate::evidence::dsse::{Envelope, IN_TOTO};
 use crate::evidence::entry_proof::EntryProof;
@@ -25,7 +26,7 @@ use crate::{Error, ErrorKind};
 /// The longest proof that is read.
 const PROOF_BYTES_MAX: u64 = 256 << 20;
 
-/// Check the proof of an entry, a certificate or an in-toto statement; needs no store
+/// Check a proof, certificate or statement; needs no store
 ///
 /// Exit code 6 when it does not hold. What it says is printed only if it does. Beside a restore
 /// certificate the restored file is looked for, and compared.
@@ -49,19 +50,23 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Checked {
     verdict: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     entry: Option<EntryId>,
     /// How many events the log had that was signed.
     size: Option<u64>,
     events: Vec<Box<RawValue>>,
     /// What a certificate says, or the statement of an envelope.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "text_or_object")]
     text: Option<String>,
     /// Files that were compared with what the proof names.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     compared: Vec<String>,
     why: Option<String>,
+}
+
+/// Writes a statement as the JSON that it is.
+#[allow(clippy::ref_option, reason = "serde passes a reference")]
+fn text_or_object<S: Serializer>(text: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+    text.as_deref().map(json_in).serialize(to)
 }
 
 /// What a proof that holds says.

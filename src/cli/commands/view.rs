@@ -53,13 +53,13 @@ struct Drop {
 
 #[derive(Serialize)]
 struct Saved<'a> {
-    saved: &'a str,
+    name: &'a str,
     query: &'a str,
 }
 
 #[derive(Serialize)]
 struct Dropped<'a> {
-    dropped: &'a str,
+    name: &'a str,
 }
 
 pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -81,7 +81,7 @@ fn save(args: &Save, context: &mut Context<'_>) -> Result<Exit, Failure> {
     archive.close()?;
     if context.json() {
         context.print_json(&Saved {
-            saved: &args.name,
+            name: &args.name,
             query: &query,
         })?;
     } else {
@@ -95,9 +95,7 @@ fn drop_view(args: &Drop, context: &mut Context<'_>) -> Result<Exit, Failure> {
     archive.drop_view(&args.name)?;
     archive.close()?;
     if context.json() {
-        context.print_json(&Dropped {
-            dropped: &args.name,
-        })?;
+        context.print_json(&Dropped { name: &args.name })?;
     } else {
         context.print(format!("view {} is dropped\n", escape(&args.name)))?;
     }
@@ -119,7 +117,7 @@ fn list(context: &mut Context<'_>) -> Result<Exit, Failure> {
         Column::left("NAME"),
         Column::left("SAVED"),
         Column::clipped("BY"),
-        Column::clipped("SHOWS"),
+        Column::text("SHOWS"),
     ];
     let row = |view: &SavedView| {
         vec![

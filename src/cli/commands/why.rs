@@ -2,15 +2,16 @@
 
 use crate::archive::{KeepReason, OwnContent, UnneededPlace, WhyKept};
 use crate::cli::render::{Canvas, Style, counted, escape, facts, size};
+use crate::cli::run::StoreFlags;
 use crate::id::EntryId;
 use crate::service::objects::conclusion;
 use crate::service::time::Zone;
 
 /// Returns the reasons and the conclusion, for people.
-pub(super) fn page(why: &WhyKept, zone: &Zone, canvas: Canvas) -> String {
+pub(super) fn page(why: &WhyKept, zone: &Zone, canvas: Canvas, flags: &StoreFlags) -> String {
     let known = why.reasons.iter().map(|reason| named(reason, zone));
     let conclusion = conclusion(why, zone);
-    let text = facts(known, canvas);
+    let text = facts(flags.in_facts(known), canvas);
     // It has names of holds, which come from outside.
     let conclusion = escape(&conclusion);
     let bold = Style::Bold.paint(&conclusion, canvas.colour);

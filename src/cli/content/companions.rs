@@ -69,6 +69,11 @@ impl Unpacked {
         Ok(names)
     }
 
+    /// Returns where an item of the folder lies now.
+    pub(crate) fn path(&self, name: &OsString) -> PathBuf {
+        self.folder.join(name)
+    }
+
     /// Moves the item `name` of the folder to the path `to`.
     ///
     /// An existing item at `to` is an error, unless it is a file and `replaces` allows files.

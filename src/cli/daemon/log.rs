@@ -124,6 +124,7 @@ fn of_file(notice: &Notice<'_>) {
             path,
             entry,
             outcome,
+            error,
         } => {
             let (path, entry) = (path_text(path), entry.0);
             let told = outcome.to_string();
@@ -132,6 +133,7 @@ fn of_file(notice: &Notice<'_>) {
                     path,
                     entry,
                     outcome = told,
+                    error = error.unwrap_or("no reason given"),
                     "not tried again: it failed before under the same converter"
                 ),
                 _ => info!(path, entry, outcome = told, "converted before"),

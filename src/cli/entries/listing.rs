@@ -5,7 +5,8 @@ use clap::ValueEnum;
 use crate::cli::render::{Cell, Column, Style, Table, size};
 use crate::cli::run::{Context, Failure};
 use crate::entry::{Attempt, Entry, Status};
-use crate::service::entries::{EntryObject, Formulas, csv_line, csv_title};
+use crate::query::Filter;
+use crate::service::entries::{EntryObject, Formulas, FoundIn, csv_line, csv_title, reason};
 use crate::service::time::Zone;
 
 /// How entries are printed.
@@ -31,17 +32,6 @@ impl Output {
     }
 }
 
-/// The columns of a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Columns {
-    /// The most important columns.
-    First,
-    /// The most important columns, and why the last attempt did not succeed.
-    Why,
-    /// All columns that fit a wide terminal.
-    Wide,
-}
-
 /// Prints entries in one format, page by page.
 pub(crate) struct Listing {
     format: Format,
@@ -57,8 +47,18 @@ enum Format {
     },
     Table {
         table: Table,
-        columns: Columns,
+        facts: Vec<Fact>,
     },
+}
+
+impl Format {
+    fn table(facts: Vec<Fact>, context: &Context<'_>) -> Self {
+        let columns: Vec<Column> = facts.iter().map(|fact| fact.column).collect();
+        Self::Table {
+            table: Table::new(&columns, context.canvas()),
+            facts,
+        }
+    }
 }
 
 impl Listing {
@@ -75,14 +75,8 @@ impl Listing {
                     Formulas::Kept
                 },
             },
-            Output::Table => Format::Table {
-                table: Table::new(&COLUMNS, context.canvas()),
-                columns: Columns::First,
-            },
-            Output::Wide => Format::Table {
-                table: Table::new(&WIDE_COLUMNS, context.canvas()),
-                columns: Columns::Wide,
-            },
+            Output::Table => Format::table(FIRST.to_vec(), context),
+            Output::Wide => Format::table(WIDE.to_vec(), context),
         };
         Self {
             format,
@@ -90,22 +84,63 @@ impl Listing {
         }
     }
 
-    /// Adds a column that says why each entry's last attempt did not succeed.
+    /// Adds a column that says why each entry's last attempt did not succeed, in place of the part.
     ///
     /// For listings of entries that did not succeed.
     #[must_use]
     pub(crate) fn with_reasons(mut self, context: &Context<'_>) -> Self {
-        if let Format::Table {
-            columns: Columns::First,
-            ..
-        } = self.format
+        if let Format::Table { facts, .. } = &self.format
+            && facts.len() == FIRST.len()
         {
-            self.format = Format::Table {
-                table: Table::new(&WHY_COLUMNS, context.canvas()),
-                columns: Columns::Why,
-            };
+            let kept = facts.iter().filter(|fact| fact.column.title() != "PART");
+            let facts = kept.copied().chain([WHY]).collect();
+            self.format = Format::table(facts, context);
         }
         self
+    }
+
+    /// Keeps whole, however narrow the terminal is, what a search for `text` found each entry by.
+    #[must_use]
+    pub(crate) fn found_by(self, text: &str, entries: &[Entry], context: &Context<'_>) -> Self {
+        let found = entries.iter().filter_map(|entry| reason(entry, text));
+        let searched = found.filter_map(|reason| column_of(reason.fact)).collect();
+        self.keeping(searched, context)
+    }
+
+    /// Keeps whole, however narrow the terminal is, what `filter` selects the entries by.
+    #[must_use]
+    pub(crate) fn selected_by(self, filter: &Filter, context: &Context<'_>) -> Self {
+        let searched = [
+            (!filter.converter.is_empty(), CONVERTER),
+            (filter.serial.is_some(), SERIAL),
+            (filter.part.is_some(), PART),
+            (filter.station.is_some(), STATION),
+            (filter.process.is_some(), PROCESS),
+            (!filter.label.is_empty(), LABELS),
+            (filter.report_id.is_some(), REPORT_ID),
+            (filter.file.is_some(), FILE),
+            (filter.path.is_some(), PATH),
+        ];
+        let searched = searched.into_iter().filter(|(is_searched, _)| *is_searched);
+        self.keeping(searched.map(|(_, fact)| fact).collect(), context)
+    }
+
+    /// Keeps columns whole, and adds those that are not there yet. Others make room for them.
+    fn keeping(mut self, searched: Vec<Fact>, context: &Context<'_>) -> Self {
+        if let Format::Table { facts, .. } = &self.format
+            && !searched.is_empty()
+        {
+            self.format = Format::table(with_whole(facts, &searched), context);
+        }
+        self
+    }
+
+    /// Returns the titles of the columns that the terminal had no room for.
+    pub(crate) fn dropped(&self) -> Vec<&'static str> {
+        match &self.format {
+            Format::Table { table, .. } => table.dropped(),
+            Format::Json | Format::Csv { .. } => Vec::new(),
+        }
     }
 
     pub(crate) fn print(
@@ -133,10 +168,10 @@ impl Listing {
                 }
                 context.print(text)
             }
-            Format::Table { table, columns } => {
+            Format::Table { table, facts } => {
                 let rows: Vec<_> = entries
                     .iter()
-                    .map(|entry| row(entry, zone, *columns))
+                    .map(|entry| row(entry, zone, facts))
                     .collect();
                 context.print(table.page(&rows))
             }
@@ -144,79 +179,124 @@ impl Listing {
     }
 }
 
-const COLUMNS: [Column; 8] = [
-    Column::right("ID"),
-    Column::left("ARCHIVED"),
-    Column::left("STATUS"),
-    Column::clipped("CONVERTER"),
-    Column::clipped("SERIAL"),
-    Column::clipped("PART"),
-    Column::right("SIZE"),
-    Column::clipped("FILE"),
+/// A column of a listing, and what an entry has there.
+#[derive(Debug, Clone, Copy)]
+struct Fact {
+    column: Column,
+    cell: fn(&Entry, &Zone) -> Cell,
+}
+
+const fn fact(column: Column, cell: fn(&Entry, &Zone) -> Cell) -> Fact {
+    Fact { column, cell }
+}
+
+const ID: Fact = fact(Column::right("ID"), |entry, _| {
+    Cell::new(entry.id.to_string())
+});
+const ARCHIVED: Fact = fact(Column::left("ARCHIVED").dropped(5), |entry, zone| {
+    Cell::new(zone.short(entry.archived_at))
+});
+const STATUS: Fact = fact(Column::left("STATUS").dropped(2), |entry, _| {
+    status_cell(entry)
+});
+const CONVERTER: Fact = fact(Column::clipped("CONVERTER").dropped(4), |entry, _| {
+    Cell::new(&entry.converter)
+});
+const VERSION: Fact = fact(Column::clipped("VERSION").dropped(10), |entry, _| {
+    Cell::maybe(entry.converter_version.as_deref())
+});
+const SERIAL: Fact = fact(Column::left("SERIAL").key(), |entry, _| {
+    Cell::maybe(entry.unit.serial.as_deref())
+});
+const PART: Fact = fact(Column::clipped("PART").dropped(6), |entry, _| {
+    Cell::maybe(entry.unit.part.as_deref())
+});
+const STATION: Fact = fact(Column::clipped("STATION").dropped(7), |entry, _| {
+    Cell::maybe(entry.unit.station.as_deref())
+});
+const PROCESS: Fact = fact(Column::clipped("PROCESS").dropped(9), |entry, _| {
+    Cell::maybe(entry.unit.process.as_deref())
+});
+const SIZE: Fact = fact(Column::right("SIZE").dropped(8), |entry, _| {
+    Cell::new(size(entry.size))
+});
+const LABELS: Fact = fact(Column::clipped("LABELS").dropped(11), |entry, _| {
+    Cell::maybe((!entry.labels.is_empty()).then(|| entry.labels.join(", ")))
+});
+const ATTEMPTS: Fact = fact(Column::right("ATTEMPTS").dropped(13), |entry, _| {
+    Cell::new(entry.attempts.len().to_string())
+});
+const REPORT_ID: Fact = fact(Column::clipped("REPORT ID").dropped(12), |entry, _| {
+    Cell::maybe(entry.report_id.as_deref())
+});
+const BLAKE3: Fact = fact(Column::left("BLAKE3").dropped(14), |entry, _| {
+    Cell::new(format!("{entry:.12}", entry = entry.blake3))
+});
+const FILE: Fact = fact(Column::clipped("FILE").dropped(3), |entry, _| {
+    Cell::new(&entry.source_name)
+});
+const PATH: Fact = fact(Column::clipped("PATH").dropped(15), |entry, _| {
+    Cell::new(&entry.source_path)
+});
+const WHY: Fact = fact(Column::text("WHY"), |entry, _| {
+    Cell::maybe(entry.attempts.last().and_then(why))
+});
+
+/// The most important columns.
+const FIRST: [Fact; 8] = [ID, ARCHIVED, STATUS, CONVERTER, SERIAL, PART, SIZE, FILE];
+
+/// All columns.
+const WIDE: [Fact; 16] = [
+    ID, ARCHIVED, STATUS, CONVERTER, VERSION, SERIAL, PART, STATION, PROCESS, SIZE, LABELS,
+    ATTEMPTS, REPORT_ID, BLAKE3, FILE, PATH,
 ];
 
-const WHY_COLUMNS: [Column; 8] = [
-    Column::right("ID"),
-    Column::left("ARCHIVED"),
-    Column::left("STATUS"),
-    Column::clipped("CONVERTER"),
-    Column::clipped("SERIAL"),
-    Column::right("SIZE"),
-    Column::clipped("FILE"),
-    Column::clipped("WHY"),
-];
+fn row(entry: &Entry, zone: &Zone, facts: &[Fact]) -> Vec<Cell> {
+    facts.iter().map(|fact| (fact.cell)(entry, zone)).collect()
+}
 
-const WIDE_COLUMNS: [Column; 15] = [
-    Column::right("ID"),
-    Column::left("ARCHIVED"),
-    Column::left("STATUS"),
-    Column::clipped("CONVERTER"),
-    Column::clipped("VERSION"),
-    Column::clipped("SERIAL"),
-    Column::clipped("PART"),
-    Column::clipped("STATION"),
-    Column::clipped("PROCESS"),
-    Column::right("SIZE"),
-    Column::clipped("LABELS"),
-    Column::right("ATTEMPTS"),
-    Column::clipped("REPORT ID"),
-    Column::left("BLAKE3"),
-    Column::clipped("FILE"),
-];
+/// Returns `facts` with those that were searched for among them and never cut.
+fn with_whole(facts: &[Fact], searched: &[Fact]) -> Vec<Fact> {
+    let mut facts = facts.to_vec();
+    for fact in searched {
+        let title = fact.column.title();
+        if facts.iter().any(|fact| fact.column.title() == title) {
+            continue;
+        }
+        // Paths are longest, and what stands last goes on below its row. Sentences stay last.
+        let is_sentence = facts
+            .last()
+            .is_some_and(|last| last.column.title() == "WHY");
+        let at = if title == "PATH" && !is_sentence {
+            facts.len()
+        } else {
+            facts.len() - 1
+        };
+        facts.insert(at, *fact);
+    }
+    for fact in &mut facts {
+        let title = fact.column.title();
+        if searched
+            .iter()
+            .any(|searched| searched.column.title() == title)
+        {
+            fact.column = fact.column.key();
+        } else if title == "SERIAL" {
+            fact.column = fact.column.dropped(1);
+        }
+    }
+    facts
+}
 
-fn row(entry: &Entry, zone: &Zone, columns: Columns) -> Vec<Cell> {
-    let wide = columns == Columns::Wide;
-    let mut row = vec![
-        Cell::new(entry.id.to_string()),
-        Cell::new(zone.short(entry.archived_at)),
-        status_cell(entry),
-        Cell::new(&entry.converter),
-    ];
-    if wide {
-        row.push(Cell::maybe(entry.converter_version.as_deref()));
+/// Returns the column that shows what a search looked at.
+const fn column_of(fact: FoundIn) -> Option<Fact> {
+    match fact {
+        FoundIn::Serial => Some(SERIAL),
+        FoundIn::Part => Some(PART),
+        FoundIn::File => Some(FILE),
+        FoundIn::ReportId => Some(REPORT_ID),
+        FoundIn::Corrected | FoundIn::Id | FoundIn::Source | FoundIn::Report => None,
     }
-    row.push(Cell::maybe(entry.unit.serial.as_deref()));
-    if columns != Columns::Why {
-        row.push(Cell::maybe(entry.unit.part.as_deref()));
-    }
-    if wide {
-        row.push(Cell::maybe(entry.unit.station.as_deref()));
-        row.push(Cell::maybe(entry.unit.process.as_deref()));
-    }
-    row.push(Cell::new(size(entry.size)));
-    if wide {
-        let labels = (!entry.labels.is_empty()).then(|| entry.labels.join(", "));
-        row.push(Cell::maybe(labels));
-        row.push(Cell::new(entry.attempts.len().to_string()));
-        row.push(Cell::maybe(entry.report_id.as_deref()));
-        row.push(Cell::new(format!("{entry:.12}", entry = entry.blake3)));
-    }
-    row.push(Cell::new(&entry.source_name));
-    if columns == Columns::Why {
-        let last = entry.attempts.last();
-        row.push(Cell::maybe(last.and_then(why)));
-    }
-    row
 }
 
 /// Returns why an attempt did not succeed, or why its result is suspicious.
@@ -267,6 +347,35 @@ mod tests {
     use crate::cli::render::Canvas;
     use crate::service::entries::sample;
 
+    /// `list --part 118-4402` showed no part, and `list --file '*0033*'` cut the names.
+    #[test]
+    fn what_was_searched_for_is_never_cut() {
+        let mut entry = sample();
+        entry.source_name = "TEST-K2510-00331-retest.xml".into();
+        entry.source_path = "/data/line3/2026-03/TEST-K2510-00331-retest.xml".into();
+        for wide in [40, 80] {
+            for (searched, whole) in [
+                (&[FILE][..], &[entry.source_name.as_str()][..]),
+                (&[PATH], &[entry.source_path.as_str()]),
+                (&[PART], &["PART", "PCB-7"]),
+                (&[STATION], &["STATION"]),
+                (&[PART, SERIAL], &["PCB-7", "SN1042"]),
+            ] {
+                let facts = with_whole(&FIRST, searched);
+                let columns: Vec<Column> = facts.iter().map(|fact| fact.column).collect();
+                let canvas = Canvas {
+                    colour: false,
+                    width: Some(wide),
+                };
+                let rows = [row(&entry, &Zone::Utc, &facts)];
+                let page = Table::new(&columns, canvas).page(&rows);
+                for text in whole {
+                    assert!(page.contains(text), "{text} at {wide}:\n{page}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_listing_is_one_line_an_entry_and_lines_up() {
         let plain = Canvas {
@@ -278,23 +387,13 @@ mod tests {
         hostile.holds.clear();
         hostile.status = Status::Failed;
         let entries = [sample(), hostile];
-        let rows: Vec<_> = entries
-            .iter()
-            .map(|e| row(e, &Zone::Utc, Columns::First))
-            .collect();
-        let page = Table::new(&COLUMNS, plain).page(&rows);
+        let rows: Vec<_> = entries.iter().map(|e| row(e, &Zone::Utc, &FIRST)).collect();
+        let page = Table::new(&FIRST.map(|fact| fact.column), plain).page(&rows);
         assert_eq!(
             page,
             "  ID  ARCHIVED              STATUS         CONVERTER  SERIAL  PART      SIZE  FILE\n\
              4711  2026-03-01 07:30:00Z  success, held  ICT CSV    SN1042  PCB-7  5.0 KiB  SN1042.csv\n\
              4711  2026-03-01 07:30:00Z  failed         ICT CSV    SN1042  PCB-7  5.0 KiB  a\\x1b[31m\\x0ab.csv\n"
         );
-        for (titles, columns) in [
-            (&COLUMNS[..], Columns::First),
-            (&WHY_COLUMNS[..], Columns::Why),
-            (&WIDE_COLUMNS[..], Columns::Wide),
-        ] {
-            assert_eq!(row(&sample(), &Zone::Utc, columns).len(), titles.len());
-        }
     }
 }

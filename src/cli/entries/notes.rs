@@ -10,9 +10,9 @@ pub(crate) fn notes_table(notes: &[Note], zone: &Zone, canvas: Canvas) -> String
     let columns = [
         Column::right("SEQ"),
         Column::left("TIME"),
-        Column::left("BY"),
-        Column::left("WHAT"),
-        Column::left("REASON"),
+        Column::left("BY").dropped(1),
+        Column::left("WHAT").kept(),
+        Column::text("REASON"),
     ];
     let rows: Vec<_> = notes
         .iter()

@@ -17,11 +17,11 @@ const PATTERNS_MAX: usize = 3;
 /// when nothing differs.
 pub(crate) fn table(summary: &ChangeSummary, canvas: Canvas) -> String {
     let columns = [
-        Column::clipped("WHERE"),
+        Column::clipped("WHERE").kept(),
         Column::right("REPORTS"),
         Column::right("CHANGES"),
-        Column::clipped("HOW"),
-        Column::right("SEE ENTRY"),
+        Column::clipped("HOW").kept(),
+        Column::right("SEE ENTRY").kept(),
     ];
     let places = summary.places();
     let mut rows = Vec::new();

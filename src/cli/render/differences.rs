@@ -18,9 +18,9 @@ const LEAVES_MAX: usize = 12;
 pub(crate) fn table(changes: &[&Change], limit: usize, canvas: Canvas) -> (String, u64) {
     let columns = [
         Column::left(""),
-        Column::clipped("WHERE"),
-        Column::clipped("BEFORE"),
-        Column::clipped("NOW"),
+        Column::clipped("WHERE").kept(),
+        Column::clipped("BEFORE").kept(),
+        Column::clipped("NOW").kept(),
     ];
     let mut rows = Vec::new();
     let mut hidden = 0;
@@ -48,10 +48,10 @@ pub(crate) fn table(changes: &[&Change], limit: usize, canvas: Canvas) -> (Strin
 /// Renders differences that do not count, with the rules that say so.
 pub(crate) fn ignored(changes: &[Change], limit: usize, canvas: Canvas) -> String {
     let columns = [
-        Column::clipped("LEFT OUT"),
+        Column::clipped("LEFT OUT").kept(),
         Column::clipped("BY"),
-        Column::clipped("BEFORE"),
-        Column::clipped("NOW"),
+        Column::clipped("BEFORE").kept(),
+        Column::clipped("NOW").kept(),
     ];
     let listed = changes.iter().take(limit);
     let rows: Vec<_> = listed
@@ -132,7 +132,11 @@ pub(crate) fn in_context(found: &ChangeInContext, canvas: Canvas) -> String {
         }
     }
     rows.extend(found.siblings[half..].iter().map(beside));
-    let columns = [Column::left(""), Column::clipped(""), Column::clipped("")];
+    let columns = [
+        Column::left(""),
+        Column::clipped("").kept(),
+        Column::clipped("").kept(),
+    ];
     let table = Table::new(&columns, canvas).untitled().page(&rows);
     text + &table
 }

@@ -13,16 +13,25 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone, Default)]
 pub(crate) struct Meter(Option<Arc<Mutex<State>>>);
 
-#[derive(Default)]
+/// The fewest columns of a terminal on which text and bar fit into one line.
+const BAR_COLUMNS: usize = 76;
+
 struct State {
+    /// The columns of the terminal.
+    width: usize,
     since: Option<Instant>,
     bar: Option<ProgressBar>,
 }
 
 impl Meter {
     /// Returns a meter that draws on stderr.
-    pub(crate) fn visible() -> Self {
-        Self(Some(Arc::default()))
+    pub(crate) fn visible(width: usize) -> Self {
+        let state = State {
+            width,
+            since: None,
+            bar: None,
+        };
+        Self(Some(Arc::new(Mutex::new(state))))
     }
 
     /// Returns this meter in the type that the archive reports progress to.
@@ -49,9 +58,15 @@ impl Meter {
         }
         if let Some(bar) = &state.bar {
             if bar.length() != known(total) {
-                measure(bar, total);
+                // Prepared while hidden: text, length and position are of one kind of work.
+                bar.set_draw_target(ProgressDrawTarget::hidden());
+                measure(bar, total, state.width);
+                bar.set_message(what.to_owned());
+                bar.set_position(done);
                 // Other work has another pace.
                 bar.reset_eta();
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+                return;
             }
             if bar.message() != what {
                 bar.set_message(what.to_owned());
@@ -62,7 +77,7 @@ impl Meter {
         // Prepared while hidden, so that the first drawn bar is complete. The estimate of the time
         // left does not start with one large step.
         let bar = ProgressBar::hidden();
-        measure(&bar, total);
+        measure(&bar, total, state.width);
         bar.set_message(what.to_owned());
         bar.set_position(done);
         bar.reset_eta();
@@ -99,10 +114,14 @@ fn known(total: u64) -> Option<u64> {
 }
 
 /// Sets the length of the bar and the matching template.
-fn measure(bar: &ProgressBar, total: u64) {
+fn measure(bar: &ProgressBar, total: u64, width: usize) {
     let template = if let Some(total) = known(total) {
         bar.set_length(total);
-        "{msg} [{bar:32}] {percent:>3}%  {eta} left"
+        if width < BAR_COLUMNS {
+            "{msg} {percent:>3}%  {eta} left"
+        } else {
+            "{msg} [{bar:32}] {percent:>3}%  {eta} left"
+        }
     } else {
         bar.unset_length();
         "{spinner} {msg} {human_pos}"
@@ -118,7 +137,7 @@ mod tests {
 
     #[test]
     fn work_that_ends_within_a_second_shows_no_bar() {
-        let meter = Meter::visible();
+        let meter = Meter::visible(80);
         meter.report(1, 2, "reading");
         let state = meter.0.as_ref().expect("visible").lock().expect("lock");
         assert!(state.bar.is_none());

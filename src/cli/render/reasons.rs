@@ -33,8 +33,8 @@ pub(crate) fn table_of<'a>(
 ) -> String {
     let columns = [
         Column::right("ENTRIES"),
-        Column::right("SEE ENTRY"),
-        Column::clipped("NOT CONVERTED BECAUSE"),
+        Column::right("SEE ENTRY").kept(),
+        Column::text("NOT CONVERTED BECAUSE"),
     ];
     let mut rows: Vec<_> = causes
         .map(|(number, example, words)| {

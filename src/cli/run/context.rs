@@ -1,6 +1,7 @@
 //! What every verb works with: flags, streams and the store.
 
-use std::fmt;
+mod telling;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -12,23 +13,23 @@ use super::entry_point::Program;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::terminal::{terminal_width, wants_colour};
+use crate::Result;
 use crate::archive::{Access, Archive, CopiedFrom, Options};
 use crate::cli::arguments::Globals;
 use crate::cli::caller::{CallerEnv, Stdin, Streams};
-use crate::cli::render::{Canvas, Meter, Style, error_json, escape, escape_json, to_json};
-use crate::cli::store::damage::{self, DamageNotes};
+use crate::cli::render::{Canvas, Meter, to_json};
+use crate::cli::store::damage::DamageNotes;
 use crate::cli::store::keys::{self, KeyPlace};
 use crate::cli::store::trust::{self, Trust};
 use crate::cli::store::{self, LentStore};
 use crate::convert::Cancel;
 use crate::event::{Actor, ActorKind};
-use crate::host::{Config, ConfigErrors};
+use crate::host::Config;
 use crate::id::StoreId;
 use crate::service::desk::Desk;
 use crate::service::time::Zone;
 use crate::service::time::parse_when;
 use crate::time::{Clock, SystemClock, Timestamp};
-use crate::{Error, ErrorKind, Result};
 
 /// How long a verb waits for another process to close the store.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -66,7 +67,7 @@ impl<'a> Context<'a> {
         program: Program,
     ) -> Self {
         let meter = if streams.stderr_is_terminal && !globals.quiet {
-            Meter::visible()
+            Meter::visible(terminal_width(&caller_env))
         } else {
             Meter::default()
         };
@@ -172,8 +173,8 @@ impl<'a> Context<'a> {
     /// Returns the token of [`Self::cancel`], and lets signals cancel it instead of ending the
     /// process.
     ///
-    /// For verbs that start converters, because a converter could outlive the process. Other verbs
-    /// may be ended at once without harm.
+    /// For verbs that start converters, because a converter could outlive the process, and for
+    /// verbs that sum up what is done. Other verbs may be ended at once without harm.
     pub(crate) fn cancel_by_signal(&self) -> Cancel {
         if self.lent.is_none() {
             // Where signals cannot be watched, they end the process, which is safe as well.
@@ -353,7 +354,7 @@ impl<'a> Context<'a> {
         let host = self
             .lent
             .as_ref()
-            .and_then(|lent| lent.state.host().cloned());
+            .and_then(|lent| lent.state.owner.host().cloned());
         Desk::new(archive.clone(), self.zone(), self.now)
             .with_host(host)
             .with_config_file(store::config_file(&self.globals, &self.caller_env))
@@ -384,24 +385,6 @@ impl<'a> Context<'a> {
     pub(crate) fn note_damage(&self, archive: &Archive) -> Result<()> {
         self.damage.note(archive.known_damage()?);
         Ok(())
-    }
-
-    /// Prints the known damage once. Long runs call it before they begin.
-    pub(crate) fn tell_damage(&mut self) {
-        if let Some(lines) = self.damage.to_tell() {
-            let error = damage::error(&lines);
-            if self.damage.is_warning() {
-                let next = error.next_step().unwrap_or_default();
-                return self.warn(format_args!("{}; {next}", error.message()));
-            }
-            if self.json() {
-                let text = damage::object(&error, &lines);
-                self.say(&format!("{}\n", escape_json(&text)));
-            } else {
-                let text = damage::with_places(self.describe(&error), &lines);
-                self.say(&text);
-            }
-        }
     }
 
     /// Returns the exit code of a run that ended with `exit`, changed when damage is known.
@@ -435,130 +418,5 @@ impl<'a> Context<'a> {
     /// Flushes stdout.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.streams.stdout.flush().map_err(Failure::stdout)
-    }
-
-    // ---- stderr: everything else
-
-    /// Prints a remark for people, unless `--json` or `--quiet` is set.
-    pub(crate) fn note(&mut self, text: impl fmt::Display) {
-        if !self.globals.quiet && !self.json() {
-            self.say(&format!("{text}\n"));
-        }
-    }
-
-    /// Prints a warning, unless `--quiet` is set.
-    pub(crate) fn warn(&mut self, text: impl fmt::Display) {
-        if self.globals.quiet {
-            return;
-        }
-        let text = text.to_string();
-        let line = if self.json() {
-            let message = serde_json::json!({ "warning": { "message": text } });
-            format!("{}\n", escape_json(&message.to_string()))
-        } else {
-            let label = Style::Warn.paint("warning", self.stderr_colour());
-            format!("{label}: {}\n", escape(&text))
-        };
-        self.say(&line);
-    }
-
-    /// Sends text for stderr to `say`, which must not block.
-    pub(crate) fn redirect_stderr(&mut self, say: impl Fn(&str) + 'static) {
-        self.stderr_to = Some(Box::new(say));
-    }
-
-    /// Prints a JSON object on stderr, for data that accompanies stdout. Only for `--json`.
-    pub(crate) fn aside_json(&mut self, value: &impl Serialize) {
-        if let Ok(line) = to_json(value) {
-            self.say(&format!("{line}\n"));
-        }
-    }
-
-    /// Prints an error with its location and the next step.
-    pub(crate) fn error(&mut self, error: &Error) {
-        let text = match self.damage.qualify(error) {
-            Some(qualified) => self.describe(&qualified),
-            None => self.describe(error),
-        };
-        self.say(&text);
-    }
-
-    fn describe(&self, error: &Error) -> String {
-        if self.json() {
-            return error_json(error.kind(), error.message(), error.next_step());
-        }
-        let colour = self.stderr_colour();
-        let label = Style::Bad.paint("error", colour);
-        let source = std::error::Error::source(error);
-        // An invalid configuration prints one line for each mistake.
-        let mistakes = source
-            .and_then(|source| source.downcast_ref::<ConfigErrors>())
-            .filter(|mistakes| mistakes.to_string() == error.message());
-        let said = match mistakes {
-            Some(mistakes) => mistakes.lines().collect(),
-            None => vec![error.message().to_owned()],
-        };
-        let mut lines: Vec<String> = said
-            .iter()
-            .map(|said| format!("{label}: {}\n", escape(said)))
-            .collect();
-        let mut cause = source.filter(|_| self.globals.verbose && mistakes.is_none());
-        while let Some(inner) = cause {
-            let label = Style::Dim.paint("cause", colour);
-            lines.push(format!("{label}: {}\n", escape(&inner.to_string())));
-            cause = inner.source();
-        }
-        if let Some(hint) = error.next_step() {
-            let label = Style::Good.paint("hint", colour);
-            lines.push(format!(" {label}: {}\n", escape(hint)));
-        }
-        lines.concat()
-    }
-
-    fn say(&mut self, text: &str) {
-        if let Some(say) = &self.stderr_to {
-            return say(text);
-        }
-        if self.streams.stdout_is_terminal {
-            // Keeps the order on a screen that shows both streams. An error of stdout is reported
-            // by the next print.
-            let _ = self.streams.stdout.flush();
-        }
-        let stderr = &mut self.streams.stderr;
-        // When stderr fails too, only the exit code reports the error.
-        let _ = self.meter.aside(|| {
-            stderr
-                .write_all(text.as_bytes())
-                .and_then(|()| stderr.flush())
-        });
-    }
-
-    /// Asks before something is removed. Fails without `--yes` when there is no terminal to ask on.
-    pub(crate) fn confirm(&mut self, question: &str) -> Result<()> {
-        if self.globals.yes {
-            return Ok(());
-        }
-        if !(self.streams.stderr_is_terminal && self.streams.stdin.is_terminal()) {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!("{question}: this needs a confirmation and nobody is there to give it"),
-            )
-            .hint("add --yes"));
-        }
-        self.meter.clear();
-        self.say(&format!("{} [y/N] ", escape(question)));
-        let answer = self
-            .streams
-            .stdin
-            .line()
-            .map_err(|error| Error::io("read", "the answer", error))?;
-        if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
-            Ok(())
-        } else {
-            Err(Error::new(
-                ErrorKind::Refused,
-                "not confirmed, nothing was done",
-            ))
-        }
     }
 }

@@ -14,8 +14,12 @@ pub(crate) struct Program {
     pub(crate) run: fn(&[OsString], Streams<'_>) -> u8,
     /// Runs a command line for a client, on the owner's open store, and returns its exit code.
     pub(crate) run_for_client: RunForClient,
-    /// Returns the description of all verbs and flags, for completions and manual pages.
+    /// Returns the description of all verbs and flags, for help, completions and manual pages.
     pub(crate) command: fn() -> clap::Command,
+    /// Returns the help of the program for a terminal of so many columns, with or without colours.
+    pub(crate) help: fn(&clap::Command, Option<usize>, bool) -> String,
+    /// Returns the command that a word, which is no verb below another, probably means.
+    pub(crate) meant: fn(&str, &clap::Command, &[String]) -> Option<String>,
 }
 
 /// See [`Program::run_for_client`].
@@ -29,6 +33,8 @@ impl Program {
             run: |_, _| unreachable!("no command line is run"),
             run_for_client: |_, _, _, _, _| unreachable!("no command line is run"),
             command: || unreachable!("no command line is described"),
+            help: |_, _, _| unreachable!("no command line is described"),
+            meant: |_, _, _| unreachable!("no command line is described"),
         }
     }
 }

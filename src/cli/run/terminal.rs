@@ -16,7 +16,7 @@ pub(crate) fn wants_colour(when: ColorWhen, is_terminal: bool, caller_env: &Call
 }
 
 /// Returns the columns of the terminal, or a common number when unknown.
-pub(super) fn terminal_width(caller_env: &CallerEnv) -> usize {
+pub(crate) fn terminal_width(caller_env: &CallerEnv) -> usize {
     const ASSUMED: usize = 120;
     let from_environment = caller_env
         .variable("COLUMNS")

@@ -21,7 +21,7 @@ pub(crate) fn locate(globals: &Globals, from: &CallerEnv) -> Result<(PathBuf, Fo
             .hint("go to a directory that exists, or name the store with --store DIR")
     })?;
     here.ancestors()
-        .find(|dir| dir.join(MARKER).is_file())
+        .find(|dir| dir.join(MARKER).is_file() || has_lost_its_marker(dir))
         .map(|dir| (dir.to_owned(), Found::WalkingUp))
         .ok_or_else(|| {
             Error::new(
@@ -30,6 +30,12 @@ pub(crate) fn locate(globals: &Globals, from: &CallerEnv) -> Result<(PathBuf, Fo
             )
             .hint("make one with `annals init DIR`, or name one with --store DIR or ANNALS_STORE")
         })
+}
+
+/// Returns true for a folder with the log of a store. Without its marker, opening it says that
+/// `annals repair` makes the marker again.
+fn has_lost_its_marker(dir: &Path) -> bool {
+    !dir.join(MARKER).exists() && dir.join("journal").is_dir() && dir.join("index.redb").is_file()
 }
 
 /// Returns the store named by flag, environment or configuration, in this order.

@@ -11,4 +11,4 @@ pub(super) use loan::LentStore;
 pub(super) use locate::{
     config_file, configuration, follow_file, key_file_named, load, locate, named, outranked,
 };
-pub(super) use owner_status::{State, Status, Watch};
+pub(super) use owner_status::State;

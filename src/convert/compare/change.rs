@@ -1,6 +1,6 @@
 //! Differences as values.
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::names::name_around;
 use super::walk::Finding;
@@ -10,7 +10,7 @@ use crate::convert::protocol::Json;
 const LISTED_MAX: usize = 10_000;
 
 /// One difference between two reports. A side is `None` where that report has nothing at `path`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Change {
     /// Where the difference is: a JSON Pointer, a path of elements and `@attributes` in XML,
@@ -20,16 +20,12 @@ pub struct Change {
     /// several members that are all called `a`, `/a[2]` that of several elements.
     pub path: String,
     /// The value in the old report.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub old: Option<Json>,
     /// The value in the new report.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub new: Option<Json>,
     /// The name of the innermost object around it that has one, such as that of a test step.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub within: Option<String>,
     /// The rule by which it does not count, if one says so.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
 }
 
@@ -56,8 +52,28 @@ impl Change {
     }
 }
 
+/// Serializes all fields, and as `kind` whether the value was added, removed or changed: a side
+/// that is not there is null, and so is a value that is null.
+impl Serialize for Change {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all = serializer.serialize_struct("Change", 6)?;
+        all.serialize_field("path", &self.path)?;
+        let kind = match (&self.old, &self.new) {
+            (None, Some(_)) => "added",
+            (Some(_), None) => "removed",
+            _ => "changed",
+        };
+        all.serialize_field("kind", kind)?;
+        all.serialize_field("old", &self.old)?;
+        all.serialize_field("new", &self.new)?;
+        all.serialize_field("within", &self.within)?;
+        all.serialize_field("rule", &self.rule)?;
+        all.end()
+    }
+}
+
 /// All differences between two reports.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct Difference {
     /// Differences that count, 10,000 at most.

@@ -1,10 +1,11 @@
 //! The ways in which the values of one place differ.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::change::Change;
 use super::counted::Counted;
 use super::tolerance::machine_number;
+use crate::complete::Complete;
 use crate::convert::protocol::Json;
 use crate::id::EntryId;
 
@@ -43,7 +44,7 @@ pub enum ChangeKind {
 #[non_exhaustive]
 pub struct ChangePattern {
     /// The way.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "whole_kind")]
     pub kind: ChangeKind,
     /// Number of reports and differences.
     #[serde(flatten)]
@@ -51,11 +52,13 @@ pub struct ChangePattern {
     /// An entry whose reports differ like that.
     pub example: EntryId,
     /// The value in the old report of that entry; long ones are described.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub old: Option<Json>,
     /// The value in its new report.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub new: Option<Json>,
+}
+
+fn whole_kind<S: Serializer>(kind: &ChangeKind, to: S) -> Result<S::Ok, S::Error> {
+    Complete::new(kind, &["kind", "by"]).serialize(to)
 }
 
 /// The ways in which the values of one place differ.

@@ -54,7 +54,10 @@ fn digits_beyond_a_machine_number_and_doubled_members_are_changes() {
     let told = serde_json::to_string(&found.changes).expect("JSON");
     assert_eq!(
         told,
-        format!(r#"[{{"path":"","old":{},"new":{}}}]"#, iccid[0], iccid[1])
+        format!(
+            r#"[{{"path":"","kind":"changed","old":{},"new":{},"within":null,"rule":null}}]"#,
+            iccid[0], iccid[1]
+        )
     );
     assert_eq!(paths(r#"{"a":1,"a":2}"#, r#"{"a":3,"a":2}"#), ["/a"]);
     assert_eq!(paths(r#"{"a":1,"a":2}"#, r#"{"a":1}"#), ["/a#2"]);
@@ -333,7 +336,7 @@ fn a_change_is_shown_with_what_is_around_it() {
     let told = serde_json::to_string(&shown[0]).expect("JSON");
     assert_eq!(
         told,
-        r#"{"path":"/steps/1/limits/high","old":5,"new":6,"within":"BT2","around":[{"path":"/steps/1","name":"BT2"}],"siblings":[{"name":"low","value":1},{"name":"comp","value":"GELE"}]}"#
+        r#"{"path":"/steps/1/limits/high","kind":"changed","old":5,"new":6,"within":"BT2","rule":null,"around":[{"path":"/steps/1","name":"BT2"}],"siblings":[{"name":"low","value":1},{"name":"comp","value":"GELE"}]}"#
     );
     let none = Focus {
         path: Some("/sn".parse().expect("pattern")),

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::sample::sample;
 use super::verdict::{BrokenEntry, Fares, GateVerdict};
 use super::waived::Waivers;
 use crate::archive::Archive;
+use crate::complete::Complete;
 use crate::convert::compare::RuleBook;
 use crate::convert::converter::Converter;
 use crate::convert::process::Cancel;
@@ -17,7 +18,7 @@ use crate::convert::reprocess::{
     Against, Reprocess, Selection, Step, StepOutcome, Which, reprocess,
 };
 use crate::convert::running::{Identity, Session};
-use crate::event::{ConverterPromoted, GateEvidence, Grounds};
+use crate::event::{ConverterPromoted, GateEvidence, Grounds, whole_evidence};
 use crate::id::{ConverterId, EntryId, EventSeq, Sha256};
 use crate::{Error, ErrorKind, Result};
 
@@ -50,12 +51,17 @@ pub struct GateReport {
     /// The identity that was current; `None` when none was.
     pub current: Option<ConverterId>,
     /// The counts, the selection, and the digest over all verdicts.
+    #[serde(serialize_with = "whole_evidence")]
     pub evidence: GateEvidence,
     /// The first ten thousand broken entries, ascending.
     pub broken: Vec<BrokenEntry>,
     /// Whether the new identity may be promoted.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "whole_verdict")]
     pub verdict: GateVerdict,
+}
+
+fn whole_verdict<S: Serializer>(verdict: &GateVerdict, to: S) -> Result<S::Ok, S::Error> {
+    Complete::new(verdict, &["verdict", "reason"]).serialize(to)
 }
 
 impl GateReport {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::runners::RunnerKey;
 use crate::Error;
+use crate::convert::IdentityDigits;
 use crate::convert::converter::{Arguments, Converter};
 use crate::convert::running::{self, EnvironmentCheck, Runner};
 use crate::entry::Entry;
@@ -103,10 +104,11 @@ pub(super) fn pick<'a>(
     name: &str,
     wanted: &str,
 ) -> Result<&'a ConverterRegistered, String> {
+    let digits = wanted.parse::<IdentityDigits>();
     let fits = |converter: &&ConverterRegistered| {
         converter.name == name
             && (converter.version.as_deref() == Some(wanted)
-                || (wanted.len() >= 6 && converter.converter_id.to_string().starts_with(wanted)))
+                || (digits.as_ref()).is_ok_and(|digits| digits.begin(&converter.converter_id)))
     };
     let mut found = known.iter().filter(fits);
     match (found.next(), found.next()) {

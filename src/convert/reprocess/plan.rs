@@ -45,7 +45,6 @@ pub struct PlannedRun {
     pub entries: u64,
     /// For a recorded converter, what there is to say of what it runs on: what differs, or that it
     /// is not recorded.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
 }
 

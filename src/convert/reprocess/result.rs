@@ -64,11 +64,9 @@ pub struct ReprocessResult {
     /// True when a cancellation or an error stopped the job before its end.
     pub interrupted: bool,
     /// What somebody wanted of the job while it ran, if it was stopped.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<JobStop>,
     /// Why the end of the job could not be recorded, if it could not. The attempts counted here are
     /// on record.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub end_error: Option<String>,
 }
 

@@ -233,8 +233,15 @@ fn of_the_store() -> impl Strategy<Value = Body> {
                 found,
             })
         });
-    let changed = (text(), of(text()), of(text()))
-        .prop_map(|(what, old, new)| Body::ConfigChanged(ConfigChanged { what, old, new }));
+    let changed =
+        (text(), of(text()), of(text()), of(text())).prop_map(|(what, old, new, reason)| {
+            Body::ConfigChanged(ConfigChanged {
+                what,
+                old,
+                new,
+                reason,
+            })
+        });
     let compacted = (packs(), packs(), number()).prop_map(|(removed, written, bytes_freed)| {
         Body::Compacted(Compacted {
             removed,

@@ -1,4 +1,4 @@
-//! Checks a configuration as a whole: contradictions, likely mistakes, and what this machine lacks.
+//! Checks a configuration as a whole: contradictions and likely mistakes.
 use std::path::Path;
 
 use super::companions;
@@ -6,45 +6,8 @@ use super::names::overlap;
 use super::read::Reader;
 use super::retention;
 use super::scope::Values;
-use super::settings::{Config, ConverterConfig};
-use crate::convert::{PostAction, Sandbox, Takes};
-
-impl Config {
-    /// Lists what this machine lacks for the configuration to work: folders and bundle files that
-    /// do not exist.
-    pub fn survey(&self) -> Vec<String> {
-        let mut missing = self.unmet_bounds();
-        for config in &self.converters {
-            let name = &config.converter.name;
-            if let Some(folder) = &config.watch_folder
-                && !folder.is_dir()
-            {
-                missing.push(format!(
-                    "converter '{name}': watch_folder {} is not there",
-                    folder.display()
-                ));
-            }
-            if let Sandbox::Enforce { read, write } = &config.converter.bounds.sandbox {
-                for path in read.iter().chain(write).filter(|path| !path.exists()) {
-                    missing.push(format!(
-                        "converter '{name}': {}, which its sandbox is to open, is not there",
-                        path.display()
-                    ));
-                }
-            }
-            for file in &config.converter.bundle {
-                let path = config.converter.dir.join(file);
-                if !path.is_file() {
-                    missing.push(format!(
-                        "converter '{name}': bundle file {} is not there",
-                        path.display()
-                    ));
-                }
-            }
-        }
-        missing
-    }
-}
+use super::settings::{Config, ConverterConfig, section_of};
+use crate::convert::{PostAction, Takes};
 
 impl ConverterConfig {
     /// Returns a pattern of each converter that one file name can match, if that is obvious.
@@ -72,6 +35,7 @@ impl Reader<'_> {
         let mut warnings = retention::out_of_reach(&config.retention);
         for (index, one) in all.iter().enumerate() {
             let name = &one.converter.name;
+            let section = section_of(name);
             let line = |key: &str| {
                 converters[index]
                     .1
@@ -82,7 +46,8 @@ impl Reader<'_> {
                 .iter()
                 .any(|other| other.converter.name == *name)
             {
-                self.problem(line("name"), format!("there are two converters '{name}'"));
+                let why = format!("there are two converters '{name}'");
+                self.problem_of(line("name"), &section, "name", why);
             }
             for (key, folder) in [
                 ("done_folder", &one.done_folder),
@@ -91,8 +56,10 @@ impl Reader<'_> {
                 let Some(folder) = folder else { continue };
                 for watched in all.iter().filter_map(|other| other.watch_folder.as_ref()) {
                     if folder.starts_with(watched) {
-                        self.problem(
+                        self.problem_of(
                             line(key),
+                            &section,
+                            key,
                             format!(
                                 "converter '{name}': {key} {} is inside the watched folder {}",
                                 folder.display(),
@@ -103,15 +70,19 @@ impl Reader<'_> {
                 }
             }
             match one.post_process {
-                PostAction::Archive if !one.archive.archives() => self.problem(
+                PostAction::Archive if !one.archive.archives() => self.problem_of(
                     line("post_process"),
+                    &section,
+                    "post_process",
                     format!(
                         "converter '{name}': post_process = \"archive\" needs archive_enabled = true and archive_source_files = true"
                     ),
                 ),
                 action @ (PostAction::Move | PostAction::Zip) if one.done_folder.is_none() => {
-                    self.problem(
+                    self.problem_of(
                         line("post_process"),
+                        &section,
+                        "post_process",
                         format!("converter '{name}': post_process = \"{action}\" needs a done_folder"),
                     );
                 }

@@ -1,6 +1,7 @@
 //! Reads the section of one converter.
 
 use std::fmt::Display;
+use std::path::Path;
 
 use super::companions;
 use super::endpoint::{Relation, Submit};
@@ -9,7 +10,7 @@ use super::promotion::Promotion;
 use super::read::Reader;
 use super::schema::Value;
 use super::scope::{Scope, archive_settings, bounds, expect};
-use super::settings::{ConverterConfig, Links, Retry, Writers};
+use super::settings::{ConverterConfig, Links, Retry, Subfolders, Writers, section_of};
 use crate::convert::{
     Arguments, Companions, CompareRules, Converter, Mode, Order, PostAction, Takes, is_bundle_name,
 };
@@ -43,8 +44,9 @@ impl Reader<'_> {
             line,
         };
         let mode = scope.text("mode").parse::<Mode>().unwrap_or_default();
-        let command = self.command(&section, mode);
         let bundle = self.bundle(&section);
+        let command = self.command(&section, mode);
+        let command = by_bundle_names(command, &bundle, scope.dir);
         let complete_marker = self.complete_marker(&section);
         let names = Names::new(scope.texts("patterns"), &scope.texts("ignore"));
         let names = names.unwrap_or_else(|bad| {
@@ -96,6 +98,7 @@ impl Reader<'_> {
             } else {
                 Links::Skip
             },
+            subfolders: self.subfolders(&section),
             complete_marker,
             settle: scope.seconds("settle_s"),
             empty_after: scope.seconds("empty_after_s"),
@@ -139,10 +142,31 @@ impl Reader<'_> {
         own.min(in_all)
     }
 
+    /// Reads whether subfolders are read. Where folders are sources or companions, they are not.
+    fn subfolders(&mut self, section: &Section<'_>) -> Subfolders {
+        let scope = section.scope;
+        if !scope.flag("recursive") {
+            return Subfolders::Skip;
+        }
+        let clash = [
+            (
+                "complete_marker",
+                scope.optional_text("complete_marker").is_some(),
+            ),
+            ("companions", !scope.texts("companions").is_empty()),
+        ];
+        for (key, _) in clash.into_iter().filter(|(_, is_set)| *is_set) {
+            let why = format!("recursive and {key} do not go together; set one of them");
+            self.wrong(section, "recursive", why);
+        }
+        Subfolders::Read
+    }
+
     /// Records a problem with a key of a converter, at the line of the key.
     fn wrong(&mut self, section: &Section<'_>, key: &str, message: impl Display) {
         let line = section.scope.line(key).unwrap_or(section.line);
-        self.problem(line, format!("converter '{}': {message}", section.name));
+        let why = format!("converter '{}': {message}", section.name);
+        self.problem_of(line, &section_of(section.name), key, why);
     }
 
     fn command(&mut self, section: &Section<'_>, mode: Mode) -> Vec<String> {
@@ -162,6 +186,10 @@ impl Reader<'_> {
 
     fn bundle(&mut self, section: &Section<'_>) -> Vec<String> {
         let bundle = section.scope.texts("bundle");
+        let bundle: Vec<String> = bundle
+            .into_iter()
+            .map(|file| inside(section.scope.dir, &file).unwrap_or(file))
+            .collect();
         for file in bundle.iter().filter(|file| !is_bundle_name(file)) {
             let message = format!(
                 "bundle file {file:?} must be below the configuration's folder, written with '/'"
@@ -292,6 +320,34 @@ impl Reader<'_> {
         }
         Some(submit)
     }
+}
+
+/// Returns an absolute path as the name that a bundle file in `dir` has, if it lies there.
+fn inside(dir: &Path, file: &str) -> Option<String> {
+    let path = Path::new(file);
+    if !path.is_absolute() {
+        return None;
+    }
+    let real = || {
+        let (path, dir) = (path.canonicalize().ok()?, dir.canonicalize().ok()?);
+        path.strip_prefix(dir).ok().map(Path::to_owned)
+    };
+    let within = path.strip_prefix(dir).ok().map(Path::to_owned);
+    let within = within.or_else(real)?;
+    let parts: Option<Vec<&str>> = within.iter().map(|part| part.to_str()).collect();
+    Some(parts?.join("/"))
+}
+
+/// Returns the command with the bundle's own names instead of absolute paths of its files.
+///
+/// A recorded version runs from a folder of its own, where an absolute path would lead to the
+/// files of today.
+fn by_bundle_names(command: Vec<String>, bundle: &[String], dir: &Path) -> Vec<String> {
+    let named = |word: String| match inside(dir, &word) {
+        Some(name) if bundle.contains(&name) => name,
+        _ => word,
+    };
+    command.into_iter().map(named).collect()
 }
 
 fn is_header(name: &str, value: &str) -> bool {

@@ -1,74 +1,375 @@
-//! Changes one value of a configuration file and keeps its comments and order.
+//! Changes values of a configuration file, several at once, and keeps its comments and order.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 use toml::de::DeValue;
-use toml_edit::{DocumentMut, Item, Table, TableLike};
+use toml_edit::DocumentMut;
 
-use super::schema::{KEYS, Key, Kind, find, suggest, unknown_key};
-use super::settings::{Config, Setting};
+use super::schema::{Key, Kind, find};
+use super::settings::{Config, ConfigErrors, Problem, Setting, as_json_if_any};
 use crate::convert::MASK;
 use crate::{Error, ErrorKind, Result};
 
-/// A change that has been checked and is not written yet.
+mod document;
+mod replace;
+mod target;
+
+use target::{SectionRef, Target};
+
+/// One value that is to change.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// `CONVERTER.KEY`, or `store.KEY`, `host.KEY`, `defaults.KEY` and so on.
+    pub target: String,
+    /// The value: a text literally, a list or table as TOML. `None` takes the key out of the file,
+    /// so that its default is in force.
+    pub value: Option<String>,
+}
+
+impl Change {
+    /// Returns a change that sets a value.
+    pub fn set(target: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            target: target.into(),
+            value: Some(value.into()),
+        }
+    }
+
+    /// Returns a change that takes a key out of the file.
+    pub fn unset(target: impl Into<String>) -> Self {
+        Self {
+            target: target.into(),
+            value: None,
+        }
+    }
+}
+
+/// Changes that have been checked and are not written yet.
+#[derive(Debug, Clone)]
 pub struct Edit {
     /// The configuration file.
     pub path: PathBuf,
-    /// `store`, `host`, `defaults` or `converter "NAME"`.
-    pub section: String,
-    /// The key that changes.
-    pub key: String,
-    /// The value before the change, with secrets masked. For `defaults` it is the text in the file.
-    pub old: Option<String>,
-    /// The value after the change, with secrets masked.
-    pub new: Option<String>,
+    /// What changes, in the order in which it was asked for.
+    pub changes: Vec<ChangedValue>,
+    /// The configuration after the changes.
+    pub config: Config,
     before: String,
     after: String,
 }
 
-/// The value to change: its section and key.
-struct Target<'a> {
-    /// `store`, `host`, `defaults`, or the index of a converter.
-    place: SectionRef<'a>,
-    /// The key, or the key and entry of a table of texts.
-    path: &'a str,
+/// One value before and after an edit.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct ChangedValue {
+    /// `store`, `host`, `defaults` or `converter "NAME"`, and so on.
+    pub section: String,
+    /// The key that changes, or the key and entry of a table of texts.
+    pub key: String,
+    /// The value before the change, with secrets masked. For `defaults` it is the text in the file.
+    #[serde(serialize_with = "as_json_if_any")]
+    pub old: Option<String>,
+    /// The value after the change, with secrets masked.
+    #[serde(serialize_with = "as_json_if_any")]
+    pub new: Option<String>,
+    /// Whether the file changes. Old and new can be equal all the same: when only a secret changes,
+    /// or when the file states a default now.
+    pub changed: bool,
 }
 
-#[derive(Clone, Copy)]
-enum SectionRef<'a> {
-    Section(&'a str),
-    Converter(usize, &'a str),
+/// The bytes of a configuration file, by their hash. Whoever edits names what they have seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision(String);
+
+impl Revision {
+    fn of(text: &str) -> Self {
+        Self(blake3::hash(text.as_bytes()).to_hex()[..32].to_owned())
+    }
+
+    /// Returns the revision as text, to be compared.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
-impl SectionRef<'_> {
-    /// Returns the section's name in the schema.
-    fn schema(self) -> &'static str {
-        match self {
-            Self::Section("store") => "store",
-            Self::Section("evidence") => "evidence",
-            Self::Section("privacy") => "privacy",
-            Self::Section("host") => "host",
-            _ => "converter",
-        }
+/// A configuration as it stands in its file.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The configuration.
+    pub config: Config,
+    /// The bytes that it was read from.
+    pub revision: Revision,
+    text: String,
+}
+
+impl Draft {
+    /// Reads a configuration file to edit it.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        let text = super::read::text_of(&path)?;
+        Ok(Self {
+            config: Config::parse(&text, &path)?,
+            revision: Revision::of(&text),
+            text,
+        })
     }
 
-    /// Returns the section's name in settings.
-    fn section(self) -> String {
-        match self {
-            Self::Section(name) => name.to_owned(),
-            Self::Converter(_, name) => format!("converter \"{name}\""),
-        }
+    /// Checks that the file may be written to.
+    ///
+    /// # Errors
+    /// `ReadOnly` and `Io`, with the reason.
+    pub fn can_write(&self) -> Result<()> {
+        replace::open(&self.config.path).map(drop)
     }
 
-    /// Returns the section's name in problems.
-    fn words(self) -> String {
-        match self {
-            Self::Section(name) => format!("[{name}]"),
-            Self::Converter(_, name) => format!("converter '{name}'"),
+    /// Returns what `[defaults]` states for a key, masked where it may hold secrets, and the line.
+    pub fn stated_default(&self, key: &str) -> Option<(String, usize)> {
+        let key = find("converter", key)?;
+        let value = standing(&self.text, key, key.name)?;
+        // A default that every converter overrides is nobody's origin, so its line is looked up.
+        let line = document::line_of(&self.text, key.name)?;
+        Some((value, line))
+    }
+
+    /// Refuses changes that a visitor of the page or a program must not make: those of keys that
+    /// decide which programs run and with which rights, and new references to secrets, which could
+    /// hand out any file that the host can read.
+    ///
+    /// # Errors
+    /// `Refused` with each problem.
+    pub fn refuse_by_hand(&self, changes: &[Change]) -> Result<()> {
+        let mut problems = Vec::new();
+        for change in changes {
+            let Ok(target) = self.config.target(&change.target) else {
+                continue;
+            };
+            let Ok((key, entry)) = target.key() else {
+                continue;
+            };
+            let why = if key.is_by_hand() {
+                "decides which programs run, where reports go or who may look: change it in the \
+                 file, or with `annals config set`"
+            } else if refers(change, &key.kind)
+                && change.value != document::secret(&self.text, &target, entry)
+            {
+                "refers to a secret with ${…}: write it in the file, or with `annals config set`"
+            } else {
+                continue;
+            };
+            problems.push(self.problem(&target, key, why.to_owned()));
         }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let told: Vec<&str> = problems.iter().map(|one| one.message.as_str()).collect();
+        let told = told.join("; ");
+        Err(Error::new(ErrorKind::Refused, told)
+            .hint("nothing was written")
+            .caused_by(ConfigErrors {
+                path: self.config.path.clone(),
+                problems,
+            }))
+    }
+
+    /// Prepares changes of the file, all or none. Nothing is written yet.
+    ///
+    /// A secret that comes back masked, as it was shown, stays as it is.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown converter; `Invalid` for unknown keys, values out of their range,
+    /// and changes that would make the configuration as a whole invalid. All problems are told at
+    /// once: the source of the error is a [`ConfigErrors`].
+    pub fn edit(&self, changes: &[Change]) -> Result<Edit> {
+        let mut document = Document::of(&self.text)?;
+        let mut problems = Vec::new();
+        let mut unknown = Vec::new();
+        let mut changed = Vec::new();
+        for change in changes {
+            let found = self.config.target(&change.target);
+            let (target, key, entry) = match found.and_then(|target| {
+                let (key, entry) = target.key()?;
+                Ok((target, key, entry))
+            }) {
+                Ok(found) => found,
+                Err(error) => {
+                    unknown.push((&change.target, error));
+                    continue;
+                }
+            };
+            let value = match &change.value {
+                None => Ok(None),
+                Some(value) => self.written(&target, key, entry, value).map(Some),
+            };
+            let before = document.text();
+            let put = match value {
+                Ok(Some(Written::Unchanged)) => Ok(()),
+                Ok(Some(Written::Toml(value))) => {
+                    document::set(&mut document.tables, &target, &value)
+                }
+                Ok(None) => document::unset(&mut document.tables, &target),
+                Err(why) => {
+                    problems.push(self.problem(&target, key, why));
+                    continue;
+                }
+            };
+            put?;
+            changed.push((target, key, before != document.text()));
+        }
+        if unknown.len() == 1 && changes.len() == 1 {
+            return Err(unknown.remove(0).1);
+        }
+        problems.extend(unknown.into_iter().map(|(target, error)| Problem {
+            line: 1,
+            message: error.message().to_owned(),
+            section: None,
+            key: Some(target.clone()),
+        }));
+        let after = document.whole();
+        let next = match Config::parse(&after, &self.config.path) {
+            Ok(next) => Some(next),
+            Err(errors) => {
+                problems.extend(errors.problems);
+                None
+            }
+        };
+        let Some(next) = next.filter(|_| problems.is_empty()) else {
+            return Err(refusal(ConfigErrors {
+                path: self.config.path.clone(),
+                problems,
+            }));
+        };
+        let values = changed.into_iter();
+        let values = values.map(|(target, key, is_new)| {
+            let section = target.place.section();
+            let (old, new) = match target.place {
+                // A value of `[defaults]` is no setting, so it is shown as it stands in the file.
+                SectionRef::Section("defaults") => (
+                    standing(&self.text, key, target.path),
+                    standing(&after, key, target.path),
+                ),
+                _ => (
+                    value_in(&self.config, &section, key.name),
+                    value_in(&next, &section, key.name),
+                ),
+            };
+            ChangedValue {
+                key: target.path.to_owned(),
+                section,
+                old,
+                new,
+                changed: is_new,
+            }
+        });
+        Ok(Edit {
+            path: self.config.path.clone(),
+            changes: values.collect(),
+            config: next,
+            before: self.text.clone(),
+            after,
+        })
+    }
+
+    /// Returns `value` as TOML. The error says what is wrong with it.
+    fn written(
+        &self,
+        target: &Target<'_>,
+        key: &Key,
+        entry: Option<&str>,
+        value: &str,
+    ) -> Result<Written, String> {
+        let stands = |name: Option<&str>| document::secret(&self.text, target, name);
+        if key.kind.may_hold_secrets() && value.contains(MASK) {
+            let is_shown = match (entry, key.kind) {
+                (Some(_), _) => value == MASK,
+                (None, Kind::Url) => {
+                    let shown = value_in(&self.config, &target.place.section(), key.name);
+                    shown == Some(quoted(value))
+                }
+                (None, _) => false,
+            };
+            if is_shown {
+                return match stands(entry) {
+                    Some(_) => Ok(Written::Unchanged),
+                    None => Err(format!("{MASK} stands for a secret that is not there")),
+                };
+            }
+        }
+        let must = || match entry {
+            Some(_) => "a text".to_owned(),
+            None => key.kind.words(),
+        };
+        let text = toml_of(key, entry, value)
+            .map_err(|found| format!("must be {}, not {found}", must()))?;
+        if matches!(key.kind, Kind::TextMap) && entry.is_none() && text.contains(MASK) {
+            return document::unmask(&text, |name| stands(Some(name))).map(Written::Toml);
+        }
+        Ok(Written::Toml(text))
+    }
+
+    /// Returns the problem with a value that cannot be written, at the line where the key stands.
+    fn problem(&self, target: &Target<'_>, key: &Key, why: String) -> Problem {
+        let section = target.place.section();
+        let line = self.config.settings().iter().find_map(|setting| {
+            let is_it = setting.section == section && setting.key == key.name;
+            is_it.then(|| setting.origin.line()).flatten()
+        });
+        Problem {
+            line: line.unwrap_or(1),
+            message: format!("{}: {} {why}", target.place.words(), target.path),
+            section: Some(section),
+            key: Some(target.path.to_owned()),
+        }
+    }
+}
+
+/// Tells whether a value would be replaced by that of a variable, a file or a credential.
+fn refers(change: &Change, kind: &Kind) -> bool {
+    let value = change.value.as_deref().unwrap_or_default();
+    kind.may_hold_secrets() && value.contains("${")
+}
+
+/// A value as it is to stand in the file.
+enum Written {
+    Toml(String),
+    /// A secret came back as it was shown.
+    Unchanged,
+}
+
+/// A file taken apart: its mark, its line ends, its tables.
+struct Document {
+    mark: &'static str,
+    has_crlf: bool,
+    tables: DocumentMut,
+}
+
+impl Document {
+    fn of(text: &str) -> Result<Self> {
+        let body = text.strip_prefix('\u{feff}');
+        let mark = if body.is_some() { "\u{feff}" } else { "" };
+        let body = body.unwrap_or(text);
+        let tables = body.replace("\r\n", "\n").parse().map_err(|error| {
+            Error::new(ErrorKind::Invalid, format!("this is not TOML: {error}"))
+        })?;
+        Ok(Self {
+            mark,
+            has_crlf: body.contains("\r\n"),
+            tables,
+        })
+    }
+
+    fn text(&self) -> String {
+        document::text(&self.tables)
+    }
+
+    fn whole(&self) -> String {
+        let mut text = self.text();
+        if self.has_crlf {
+            text = text.replace('\n', "\r\n");
+        }
+        format!("{}{text}", self.mark)
     }
 }
 
@@ -79,138 +380,15 @@ impl Config {
     /// literally; lists and tables are TOML.
     ///
     /// # Errors
-    /// `NotFound` for an unknown converter; `Invalid` for an unknown key, a value out of its range,
-    /// and a change that would make the configuration as a whole invalid; `Changed` when the file
-    /// has changed since it was read.
+    /// As [`Draft::edit`].
     pub fn edit(&self, target: &str, value: &str) -> Result<Edit> {
-        let before = fs::read_to_string(&self.path)
-            .map_err(|error| Error::io("read the configuration", &self.path, error))?;
-        let current = Self::parse(&before, &self.path)?;
-        let target = current.target(target)?;
-        let (key, entry) = key_of(&target)?;
-        let written = written(key, entry, value).map_err(|found| {
-            Error::new(
-                ErrorKind::Invalid,
-                format!(
-                    "{}: {} must be {}, not {found}",
-                    target.place.words(),
-                    target.path,
-                    if entry.is_some() {
-                        "a text".to_owned()
-                    } else {
-                        key.kind.words()
-                    }
-                ),
-            )
-        })?;
-        let after = changed_text(&before, &target, &written)?;
-        let next =
-            Self::parse(&after, &self.path).map_err(|errors| {
-                let problems: Vec<String> = errors
-                    .problems
-                    .iter()
-                    .map(|problem| problem.message.clone())
-                    .collect();
-                Error::new(
-                ErrorKind::Invalid,
-                format!("the configuration would not be valid: {}", problems.join("; ")),
-            )
-            .hint("nothing was written; `config schema` lists every key with its range and default")
-            })?;
-        let section = target.place.section();
-        let in_force = |config: &Self| config.value_in(&section, key.name);
-        let (old, new) = match target.place {
-            // A value of `[defaults]` is no setting, so it is shown as it stands in the file.
-            SectionRef::Section("defaults") => {
-                let shown = |value: String| {
-                    let may_be_secret = matches!(key.name, "submit.headers" | "submit.url");
-                    if may_be_secret {
-                        MASK.to_owned()
-                    } else {
-                        value
-                    }
-                };
-                let old = standing(&before, target.path).map(shown);
-                (old, Some(shown(written.clone())))
-            }
-            _ => (in_force(&current), in_force(&next)),
-        };
-        Ok(Edit {
-            path: self.path.clone(),
-            key: target.path.to_owned(),
-            old,
-            new,
-            section,
-            before,
-            after,
-        })
-    }
-
-    fn value_in(&self, section: &str, key: &str) -> Option<String> {
-        let is_it = |setting: &&Setting| setting.section == section && setting.key == key;
-        self.settings()
-            .iter()
-            .find(is_it)
-            .map(|setting| setting.value.clone())
-    }
-
-    /// Splits `target` into converter and key. Both may contain dots, so the longest converter name
-    /// that fits wins.
-    fn target<'a>(&'a self, target: &'a str) -> Result<Target<'a>> {
-        let converter = self
-            .converters
-            .iter()
-            .enumerate()
-            .filter_map(|(index, config)| {
-                let name = config.converter.name.as_str();
-                let path = target.strip_prefix(name)?.strip_prefix('.')?;
-                Some((
-                    name.len(),
-                    Target {
-                        place: SectionRef::Converter(index, name),
-                        path,
-                    },
-                ))
-            })
-            .max_by_key(|(length, _)| *length)
-            .map(|(_, target)| target);
-        if let Some(target) = converter {
-            return Ok(target);
-        }
-        let Some((first, path)) = target.split_once('.') else {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                format!("'{target}' is not CONVERTER.KEY"),
-            )
-            .hint("for example: config set 'ICT CSV.timeout_s' 300"));
-        };
-        if let Some(section) = ["store", "evidence", "privacy", "host", "defaults"]
-            .into_iter()
-            .find(|name| *name == first)
-        {
-            return Ok(Target {
-                place: SectionRef::Section(section),
-                path,
-            });
-        }
-        let names = self
-            .converters
-            .iter()
-            .map(|config| config.converter.name.as_str());
-        let message = match suggest(
-            first,
-            names.chain(["store", "evidence", "privacy", "host", "defaults"]),
-        ) {
-            Some(meant) => format!("there is no converter '{first}'; did you mean '{meant}'?"),
-            None => format!("there is no converter '{first}'"),
-        };
-        Err(Error::new(ErrorKind::NotFound, message).hint("`config show` lists the converters"))
+        Draft::load(&self.path)?.edit(&[Change::set(target, value)])
     }
 }
 
 impl Edit {
     /// Returns true when the edit changes the file.
-    pub fn changes(&self) -> bool {
+    pub fn changes_file(&self) -> bool {
         self.before != self.after
     }
 
@@ -219,75 +397,84 @@ impl Edit {
         &self.after
     }
 
+    /// Returns the revision of the file after the edit.
+    pub fn revision(&self) -> Revision {
+        Revision::of(&self.after)
+    }
+
     /// Replaces the file atomically. The new file is flushed and keeps permissions and owner.
     ///
+    /// Where no other file can take its place, such as one that is mounted by itself, the file is
+    /// written to; if that fails, it gets its old content back.
+    ///
     /// # Errors
-    /// `Changed` when somebody else has changed the file meanwhile; `Io`.
+    /// `Changed` when somebody else has changed the file meanwhile; `Locked` while another program
+    /// is changing it; `ReadOnly`, `Full` and `Io`.
     pub fn write(&self) -> Result<()> {
-        if !self.changes() {
+        if !self.changes_file() {
             return Ok(());
         }
         // Replaces the target of a link, so that the link stays.
         let path =
             fs::canonicalize(&self.path).map_err(|error| Error::io("find", &self.path, error))?;
-        let dir = path.parent().unwrap_or(Path::new("."));
-        let beside =
-            temporary(&path).map_err(|error| Error::io("name a file beside", &path, error))?;
-        let written = write_beside(&beside, &path, self.after.as_bytes())
-            .map_err(|error| Error::io("write", &beside, error))
-            .and_then(|()| self.swap(&beside, &path));
-        if written.is_err() {
-            // The file may not exist.
-            let _ = fs::remove_file(&beside);
-        }
-        written?;
-        sync_folder(dir).map_err(|error| Error::io("sync", dir, error))
-    }
-
-    fn swap(&self, beside: &Path, path: &Path) -> Result<()> {
-        let now = fs::read(path).map_err(|error| Error::io("read", path, error))?;
-        if now != self.before.as_bytes() {
-            return Err(Error::new(
-                ErrorKind::Changed,
-                format!("{} was changed by somebody else meanwhile", path.display()),
-            )
-            .hint("look at it and try again; nothing was written"));
-        }
-        fs::rename(beside, path).map_err(|error| Error::io("replace", path, error))
+        replace::replace(&path, self.before.as_bytes(), self.after.as_bytes())
     }
 }
 
-/// Returns the key, and its entry if the key is a table of texts.
-fn key_of<'a>(target: &Target<'a>) -> Result<(&'static Key, Option<&'a str>)> {
-    let section = target.place.schema();
-    if let Some(key) = find(section, target.path) {
-        return Ok((key, None));
+fn value_in(config: &Config, section: &str, key: &str) -> Option<String> {
+    let is_it = |setting: &&Setting| setting.section == section && setting.key == key;
+    let found = config.settings().iter().find(is_it);
+    found.map(|setting| setting.value.clone())
+}
+
+/// Returns the text of a key in `[defaults]`, masked where it may hold secrets.
+fn standing(text: &str, key: &Key, path: &str) -> Option<String> {
+    let document = Document::of(text).ok()?;
+    let mut item = document.tables.get("defaults")?;
+    for part in path.split('.') {
+        item = item.get(part)?;
     }
-    let entry = KEYS
-        .iter()
-        .filter(|key| key.section == section && matches!(key.kind, Kind::TextMap))
-        .find_map(|key| {
-            let entry = target.path.strip_prefix(key.name)?.strip_prefix('.')?;
-            Some((key, Some(entry))).filter(|_| !entry.is_empty())
-        });
-    entry.ok_or_else(|| {
-        Error::new(
-            ErrorKind::Invalid,
-            unknown_key(section, &target.place.words(), target.path),
-        )
-        .hint("`config schema` lists every key with its range and default")
+    Some(if matches!(key.name, "submit.headers" | "submit.url") {
+        MASK.to_owned()
+    } else {
+        item.to_string().trim().to_owned()
     })
 }
 
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Returns the error of changes that cannot be made, with all their problems.
+fn refusal(errors: ConfigErrors) -> Error {
+    let problems: Vec<&str> = errors
+        .problems
+        .iter()
+        .map(|problem| problem.message.as_str())
+        .collect();
+    Error::new(
+        ErrorKind::Invalid,
+        format!(
+            "the configuration would not be valid: {}",
+            problems.join("; ")
+        ),
+    )
+    .hint("nothing was written; `config schema` lists every key with its range and default")
+    .caused_by(errors)
+}
+
 /// Returns `value` as TOML. The error says what the value is instead of what the key expects.
-fn written(key: &Key, entry: Option<&str>, value: &str) -> Result<String, String> {
-    let quoted = || serde_json::Value::from(value).to_string();
-    let is_text = matches!(
-        key.kind,
-        Kind::Text | Kind::Words(_) | Kind::Address | Kind::Url
-    ) || (matches!(key.kind, Kind::Days(..)) && value == "forever");
+fn toml_of(key: &Key, entry: Option<&str>, value: &str) -> Result<String, String> {
+    let is_bare = |value: &str| matches!(value, "true" | "false");
+    let is_text = match key.kind {
+        Kind::Text | Kind::Words(_) | Kind::Address | Kind::Url | Kind::ReportPath => true,
+        Kind::Days(..) => value == "forever",
+        // As on a command line, where `/sn` is easier to write than `"/sn"`.
+        Kind::Expected => !is_bare(value) && !value.starts_with('"'),
+        _ => false,
+    };
     let text = if entry.is_some() || is_text {
-        quoted()
+        quoted(value)
     } else {
         value.trim().to_owned()
     };
@@ -295,144 +482,13 @@ fn written(key: &Key, entry: Option<&str>, value: &str) -> Result<String, String
         if key.kind.may_hold_secrets() {
             "what was given".to_owned()
         } else {
-            quoted()
+            quoted(value)
         }
     })?;
     if entry.is_none() {
         key.kind.read(parsed.get_ref())?;
     }
     Ok(text)
-}
-
-fn unusual(what: &str) -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        format!("{what} is written in a way that cannot be changed here"),
-    )
-    .hint("change the file by hand, then `config check`")
-}
-
-/// Returns the whole text with one value changed.
-fn changed_text(before: &str, target: &Target<'_>, value: &str) -> Result<String> {
-    let body = before.strip_prefix('\u{feff}').unwrap_or(before);
-    let mark = &before[..before.len() - body.len()];
-    let has_crlf = body.contains("\r\n");
-    let mut document: DocumentMut = body
-        .replace("\r\n", "\n")
-        .parse()
-        .map_err(|error| Error::new(ErrorKind::Invalid, format!("this is not TOML: {error}")))?;
-    let value: toml_edit::Value = value
-        .parse()
-        .map_err(|error| Error::new(ErrorKind::Invalid, format!("this is not TOML: {error}")))?;
-    let table: &mut dyn TableLike = match target.place {
-        SectionRef::Section(name) => document
-            .as_table_mut()
-            .entry(name)
-            .or_insert_with(|| Item::Table(Table::new()))
-            .as_table_like_mut()
-            .ok_or_else(|| unusual(name))?,
-        SectionRef::Converter(index, name) => document
-            .get_mut("converter")
-            .and_then(Item::as_array_of_tables_mut)
-            .and_then(|converters| converters.get_mut(index))
-            .ok_or_else(|| unusual(&format!("converter '{name}'")))?,
-    };
-    put(table, target, value)?;
-    let mut text = document.to_string();
-    if has_crlf {
-        text = text.replace('\n', "\r\n");
-    }
-    Ok(format!("{mark}{text}"))
-}
-
-fn put(
-    mut table: &mut dyn TableLike,
-    target: &Target<'_>,
-    mut value: toml_edit::Value,
-) -> Result<()> {
-    let (_, entry) = key_of(target)?;
-    // An entry's name may contain dots. In the name of a key, a dot separates the inner table.
-    let name = entry.map_or(target.path, |entry| {
-        &target.path[..target.path.len() - entry.len() - 1]
-    });
-    let mut parts: Vec<&str> = name.split('.').chain(entry).collect();
-    let last = parts.pop().unwrap_or_default();
-    for part in parts {
-        let inner = table.entry(part).or_insert_with(|| {
-            let mut inner = Table::new();
-            inner.set_dotted(true);
-            Item::Table(inner)
-        });
-        table = inner.as_table_like_mut().ok_or_else(|| unusual(part))?;
-    }
-    match table.get_mut(last) {
-        Some(Item::Value(there)) => {
-            // Keeps the white space around the value, and the comment after it.
-            *value.decor_mut() = there.decor().clone();
-            *there = value;
-        }
-        Some(Item::None) | None => {
-            table.insert(last, Item::Value(value));
-        }
-        Some(_) => return Err(unusual(target.path)),
-    }
-    Ok(())
-}
-
-/// Returns the text of a key in `[defaults]`.
-fn standing(text: &str, path: &str) -> Option<String> {
-    let document: DocumentMut = text.trim_start_matches('\u{feff}').parse().ok()?;
-    let mut item = document.get("defaults")?;
-    for part in path.split('.') {
-        item = item.get(part)?;
-    }
-    Some(item.to_string().trim().to_owned())
-}
-
-/// Returns an unused name in the folder of `path`.
-fn temporary(path: &Path) -> io::Result<PathBuf> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let number = u64::from_le_bytes(bytes);
-    Ok(path.with_file_name(format!(".{name}.{number:016x}.tmp")))
-}
-
-/// Writes a file beside the original, with the permissions and owner of `like`.
-///
-/// Until these are set, only this account may read the file.
-fn write_beside(beside: &Path, like: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    let mut file = options.open(beside)?;
-    file.write_all(bytes)?;
-    let metadata = fs::metadata(like)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{MetadataExt, fchown};
-        let ours = file.metadata()?;
-        if (ours.uid(), ours.gid()) != (metadata.uid(), metadata.gid()) {
-            fchown(&file, Some(metadata.uid()), Some(metadata.gid()))?;
-        }
-    }
-    file.set_permissions(metadata.permissions())?;
-    file.sync_all()
-}
-
-#[cfg(unix)]
-fn sync_folder(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-// Windows offers no handle to flush a folder; NTFS journals names itself.
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

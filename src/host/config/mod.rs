@@ -15,3 +15,4 @@ mod retention;
 pub(super) mod schema;
 pub(super) mod scope;
 pub(super) mod settings;
+mod survey;

@@ -27,6 +27,15 @@ pub(in crate::host) const TEMPORARY: &[&str] = &[
     "*~",
 ];
 
+/// Folders that file systems, Windows and Synology put beside the folders of people.
+const OF_SYSTEM: &[&str] = &[
+    "lost+found",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "@eaDir",
+    "#recycle",
+];
+
 /// The names that one converter takes.
 #[derive(Debug, Clone, Default)]
 pub(in crate::host) struct Names {
@@ -74,6 +83,16 @@ impl Names {
             && self.takes.is_match(name)
             && !self.ignores.is_match(name)
             && !self.temporary.is_match(name)
+    }
+
+    /// Returns true for the name of a subfolder that is read.
+    ///
+    /// Hidden folders hold what programs keep for themselves, such as `.stversions`.
+    pub(in crate::host) fn reads_folder(&self, name: &str) -> bool {
+        let name = &*fold(name);
+        !name.starts_with('.')
+            && !OF_SYSTEM.iter().any(|own| fold(own) == name)
+            && !self.ignores.is_match(name)
     }
 
     /// Returns the patterns of names that the configuration ignores.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::{fs, io};
 
-use super::settings::{Config, ConfigErrors, ConverterConfig, Origin, Problem};
+use super::settings::{Config, ConfigErrors, ConverterConfig, Origin, Problem, Subfolders};
 use crate::convert::Takes;
 use crate::host::file_id::FileId;
 use crate::host::panics::lock;
@@ -44,6 +44,8 @@ struct Named {
     path: PathBuf,
     /// The kind of source that its converter takes.
     takes: Takes,
+    /// Whether its converter reads the subfolders too.
+    subfolders: Subfolders,
 }
 
 /// The relation of one folder to another.
@@ -95,10 +97,14 @@ impl Config {
                 if let (true, Some(relation)) = (concerned, location.relation(other_location))
                     && let Some(message) = refusal(one, other, relation)
                 {
-                    let line = self.line_of(one).or_else(|| self.line_of(other));
+                    let place = |named| Some((named, self.line_of(named)?));
+                    let place = place(one).or_else(|| place(other));
+                    let of_key = place.filter(|(named, _)| !named.key.is_empty());
                     problems.push(Problem {
-                        line: line.unwrap_or(1),
+                        line: place.map_or(1, |(_, line)| line),
                         message,
+                        section: of_key.map(|(named, _)| named.section.clone()),
+                        key: of_key.map(|(named, _)| named.key.to_owned()),
                     });
                 }
             }
@@ -136,6 +142,7 @@ impl Config {
             key: "path",
             path: path.to_owned(),
             takes: Takes::Files,
+            subfolders: Subfolders::Skip,
         });
         all.extend(stores);
         all.push(Named {
@@ -145,6 +152,7 @@ impl Config {
             key: "",
             path: self.dir.join(self.path.file_name().unwrap_or_default()),
             takes: Takes::Files,
+            subfolders: Subfolders::Skip,
         });
         for config in converters {
             let converter = &config.converter;
@@ -182,6 +190,7 @@ impl Named {
             key,
             path: path.to_owned(),
             takes: config.converter.takes.clone(),
+            subfolders: config.subfolders,
         }
     }
 
@@ -212,6 +221,9 @@ fn refusal(one: &Named, other: &Named, relation: Relation) -> Option<String> {
         }
         (Watch, Watch) if takes_folders(&outer.takes) => {
             "a folder in it may be taken as a source; move one of them"
+        }
+        (Watch, Watch) if outer.subfolders == Subfolders::Read => {
+            "its files would be taken twice; let the outer one read no subfolders, or move one"
         }
         (Watch, Watch) => return None,
         (Store, Store) => "give each store a folder of its own",
@@ -278,7 +290,10 @@ impl Location {
         };
         let missing: PathBuf = missing.iter().rev().collect();
         Ok(Self {
-            chain: real.ancestors().map(id).collect::<io::Result<_>>()?,
+            chain: real
+                .ancestors()
+                .map(FileId::of_target)
+                .collect::<io::Result<_>>()?,
             on_device: mounts.place(&real, &missing),
             missing,
         })
@@ -309,16 +324,6 @@ impl Location {
     }
 }
 
-#[cfg(unix)]
-fn id(path: &Path) -> io::Result<FileId> {
-    Ok(FileId::of(&fs::metadata(path)?))
-}
-
-#[cfg(not(unix))]
-fn id(path: &Path) -> io::Result<FileId> {
-    Ok(FileId::of_path(&fs::canonicalize(path)?))
-}
-
 /// Remembers which folders were checked and found not to overlap.
 ///
 /// A folder that appears later, or replaces another one, is checked again before it is used.
@@ -335,7 +340,7 @@ impl CheckedFolders {
         config: &Config,
         store: Option<&Path>,
     ) -> Result<()> {
-        let now = match id(folder) {
+        let now = match FileId::of_target(folder) {
             Ok(id) => Some(id),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             // The error is reported when the path is used.

@@ -47,6 +47,15 @@ impl Promotion {
         over: Option<&str>,
         sample: usize,
     ) -> Result<Self, (&'static str, String)> {
+        let over = match over {
+            None => None,
+            Some(text) => Some(read_over(text).ok_or_else(|| {
+                let why = format!(
+                    "gate.over = {text:?} must be a time such as \"90d\", \"12w\" or \"1y\", or \"all\""
+                );
+                ("gate.over", why)
+            })?),
+        };
         if !is_gated {
             return Ok(Self::Free);
         }
@@ -57,12 +66,6 @@ impl Promotion {
         let Some(over) = over else {
             return Ok(Self::Gated(None));
         };
-        let over = read_over(over).ok_or_else(|| {
-            let why = format!(
-                "gate.over = {over:?} must be a time such as \"90d\", \"12w\" or \"1y\", or \"all\""
-            );
-            ("gate.over", why)
-        })?;
         Ok(Self::Gated(Some(GateSettings { sample, over })))
     }
 }

@@ -20,23 +20,7 @@ impl Config {
     /// `Invalid` with every problem and its line; `NotFound` and `Io` when the file cannot be read.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let failed = |error| Error::io("read the configuration", path, error);
-        let size = path.metadata().map_err(failed)?.len();
-        if size > CONFIG_BYTES_MAX {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                format!("{} is too large for a configuration", path.display()),
-            ));
-        }
-        let bytes = std::fs::read(path).map_err(failed)?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            Error::new(
-                ErrorKind::Invalid,
-                format!("{} is not UTF-8 at byte {at}", path.display()),
-            )
-        })?;
-        Ok(Self::parse(&text, path)?)
+        Ok(Self::parse(&text_of(path)?, path)?)
     }
 
     /// Checks the text of a configuration that is, or would be, at `path`.
@@ -64,6 +48,26 @@ impl Config {
     }
 }
 
+/// Returns the text of a configuration file.
+pub(super) fn text_of(path: &Path) -> Result<String> {
+    let failed = |error| Error::io("read the configuration", path, error);
+    let size = path.metadata().map_err(failed)?.len();
+    if size > CONFIG_BYTES_MAX {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            format!("{} is too large for a configuration", path.display()),
+        ));
+    }
+    let bytes = std::fs::read(path).map_err(failed)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Error::new(
+            ErrorKind::Invalid,
+            format!("{} is not UTF-8 at byte {at}", path.display()),
+        )
+    })
+}
+
 pub(in crate::host) struct Reader<'a> {
     pub(super) text: &'a str,
     pub(super) problems: Vec<Problem>,
@@ -79,6 +83,24 @@ impl Reader<'_> {
         self.problems.push(Problem {
             line,
             message: message.into(),
+            section: None,
+            key: None,
+        });
+    }
+
+    /// Records a problem with one key of a section.
+    pub(super) fn problem_of(
+        &mut self,
+        line: usize,
+        section: &str,
+        key: &str,
+        message: impl Into<String>,
+    ) {
+        self.problems.push(Problem {
+            line,
+            message: message.into(),
+            section: Some(section.to_owned()),
+            key: Some(key.to_owned()),
         });
     }
 
@@ -105,19 +127,25 @@ impl Reader<'_> {
             let line = self.line(name.span().start);
             match (name.get_ref().as_ref(), value.get_ref()) {
                 ("store", DeValue::Table(table)) => {
-                    self.table("store", "[store]", table, "", &mut store);
+                    self.table("store", &Place::of("store"), table, "", &mut store);
                 }
                 ("evidence", DeValue::Table(table)) => {
-                    self.table("evidence", "[evidence]", table, "", &mut evidence);
+                    self.table("evidence", &Place::of("evidence"), table, "", &mut evidence);
                 }
                 ("privacy", DeValue::Table(table)) => {
-                    self.table("privacy", "[privacy]", table, "", &mut privacy);
+                    self.table("privacy", &Place::of("privacy"), table, "", &mut privacy);
                 }
                 ("host", DeValue::Table(table)) => {
-                    self.table("host", "[host]", table, "", &mut host);
+                    self.table("host", &Place::of("host"), table, "", &mut host);
                 }
                 ("defaults", DeValue::Table(table)) => {
-                    self.table("converter", "[defaults]", table, "", &mut defaults);
+                    self.table(
+                        "converter",
+                        &Place::of("defaults"),
+                        table,
+                        "",
+                        &mut defaults,
+                    );
                 }
                 ("converter", DeValue::Array(list)) => {
                     for item in list {
@@ -127,10 +155,7 @@ impl Reader<'_> {
                             continue;
                         };
                         let named = table.get("name").and_then(|name| name.get_ref().as_str());
-                        let place = match named {
-                            Some(name) => format!("converter '{name}'"),
-                            None => format!("converter {}", converters.len() + 1),
-                        };
+                        let place = Place::listed("converter", named, converters.len());
                         let mut values = Values::new();
                         self.table("converter", &place, table, "", &mut values);
                         converters.push((line, values));
@@ -165,7 +190,7 @@ impl Reader<'_> {
     pub(super) fn table(
         &mut self,
         section: &'static str,
-        place: &str,
+        place: &Place,
         table: &DeTable<'_>,
         prefix: &str,
         values: &mut Values,
@@ -179,30 +204,32 @@ impl Reader<'_> {
                 .any(|key| key.section == section && key.name.starts_with(&inner));
             let is_inner = has_inner && value.get_ref().is_table();
             if let Some(key) = find(section, &full).filter(|_| !is_inner) {
-                if place == "[defaults]" && key.inherited == Inherited::No {
-                    self.problem(
-                        line,
-                        format!("[defaults]: {full} must be given for each converter"),
-                    );
+                if place.section == "defaults" && key.inherited == Inherited::No {
+                    let why = format!("[defaults]: {full} must be given for each converter");
+                    self.problem_of(line, &place.section, &full, why);
                     continue;
                 }
                 match key.kind.read(value.get_ref()) {
                     Ok(value) => {
                         values.insert(key.name, (value, line));
                     }
-                    Err(found) => self.problem(
-                        line,
-                        format!("{place}: {full} must be {}, not {found}", key.kind.words()),
-                    ),
+                    Err(found) => {
+                        let must = key.kind.words();
+                        let why = format!("{}: {full} must be {must}, not {found}", place.words);
+                        self.problem_of(line, &place.section, &full, why);
+                    }
                 }
             } else if has_inner {
                 match value.get_ref() {
                     DeValue::Table(table) => self.table(section, place, table, &inner, values),
-                    _ => self.problem(line, format!("{place}: {full} must be a table")),
+                    _ => {
+                        let why = format!("{}: {full} must be a table", place.words);
+                        self.problem_of(line, &place.section, &full, why);
+                    }
                 }
             } else {
-                let message = unknown_key(section, place, &full);
-                self.problem(line, message);
+                let message = unknown_key(section, &place.words, &full);
+                self.problem_of(line, &place.section, &full, message);
             }
         }
     }
@@ -301,8 +328,10 @@ impl Reader<'_> {
             && !in_host.flag("listen_openly")
         {
             let line = in_host.line("listen").unwrap_or(1);
-            self.problem(
+            self.problem_of(
                 line,
+                "host",
+                "listen",
                 format!("[host]: listen: other machines can reach {address}, and what is asked there could be read on the way; tls_certificate and tls_key allow it, or listen_openly = true for /healthz and /metrics alone"),
             );
         }
@@ -312,7 +341,7 @@ impl Reader<'_> {
         ] {
             if in_host.folder(one).is_some() && in_host.folder(other).is_none() {
                 let line = in_host.line(one).unwrap_or(1);
-                self.problem(line, format!("[host]: {one} needs {other}"));
+                self.problem_of(line, "host", one, format!("[host]: {one} needs {other}"));
             }
         }
     }
@@ -325,11 +354,40 @@ impl Reader<'_> {
                 Ok(field) => fields.push(field),
                 Err(error) => {
                     let line = scope.line("personal").unwrap_or(1);
-                    self.problem(line, format!("[privacy]: personal: {error}"));
+                    let why = format!("[privacy]: personal: {error}");
+                    self.problem_of(line, "privacy", "personal", why);
                 }
             }
         }
         fields
+    }
+}
+
+/// A section of the file, as problems name it and as settings do.
+pub(super) struct Place {
+    words: String,
+    section: String,
+}
+
+impl Place {
+    /// Returns the place of a section that is there once.
+    fn of(section: &str) -> Self {
+        Self {
+            words: format!("[{section}]"),
+            section: section.to_owned(),
+        }
+    }
+
+    /// Returns the place of one of several sections, by its name if it has one; `before` come
+    /// before it.
+    pub(super) fn listed(kind: &str, name: Option<&str>, before: usize) -> Self {
+        Self {
+            words: match name {
+                Some(name) => format!("{kind} '{name}'"),
+                None => format!("{kind} {}", before + 1),
+            },
+            section: format!("{kind} \"{}\"", name.unwrap_or_default()),
+        }
     }
 }
 

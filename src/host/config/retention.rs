@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use toml::de::{DeTable, DeValue};
 
-use super::read::Reader;
+use super::read::{Place, Reader};
 use super::schema::{suggest, unknown_section};
 use super::scope::{Scope, Values};
 use super::settings::ConfigErrors;
@@ -136,10 +136,7 @@ impl Reader<'_> {
                 continue;
             };
             let named = table.get("name").and_then(|name| name.get_ref().as_str());
-            let place = match named {
-                Some(name) => format!("retention '{name}'"),
-                None => format!("retention {}", tables.len() + 1),
-            };
+            let place = Place::listed("retention", named, tables.len());
             let mut values = Values::new();
             self.table("retention", &place, table, "", &mut values);
             tables.push((line, values));
@@ -278,7 +275,9 @@ impl Reader<'_> {
     fn bytes(&mut self, scope: &Scope<'_>, place: &str, key: &str) -> Option<u64> {
         let line = scope.line(key)?;
         let text = scope.text(key);
-        let bytes = parse_bytes(&text).filter(|bytes| *bytes > 0);
+        // A number without a unit would be bytes, which nobody means.
+        let has_unit = text.contains(|c: char| c.is_ascii_alphabetic());
+        let bytes = parse_bytes(&text).filter(|bytes| *bytes > 0 && has_unit);
         if bytes.is_none() {
             let said = format!("{place}: {key}: '{text}' is not a size such as 500GB or 1.5TB");
             self.problem(line, said);

@@ -67,6 +67,58 @@ pub(in crate::host) enum Value {
     Forever,
 }
 
+impl Key {
+    /// Returns what the number of the key counts, which its name ends with.
+    pub(super) fn unit(&self) -> Option<&'static str> {
+        let units = [
+            ("_s", "s"),
+            ("_h", "h"),
+            ("_days", "days"),
+            ("_years", "years"),
+            ("_mb", "MiB"),
+            ("_gb", "GiB"),
+            ("_percent", "%"),
+            ("bytes_min", "bytes"),
+        ];
+        self.kind.range()?;
+        let found = units.into_iter().find(|(end, _)| self.name.ends_with(end));
+        found.map(|(_, unit)| unit)
+    }
+
+    /// Returns true for keys that only the file itself changes: those that decide which programs
+    /// run and with which rights, and who may look. A visitor's session must not reach so far.
+    pub(super) fn is_by_hand(&self) -> bool {
+        BY_HAND.contains(&(self.section, self.name))
+    }
+}
+
+/// What only the file itself changes.
+const BY_HAND: &[(&str, &str)] = &[
+    ("store", "path"),
+    ("evidence", "key_file"),
+    ("evidence", "publish"),
+    ("evidence", "timestamp_url"),
+    ("evidence", "record_access"),
+    ("privacy", "personal"),
+    ("host", "listen"),
+    ("host", "listen_names"),
+    ("host", "listen_openly"),
+    ("host", "tls_certificate"),
+    ("host", "tls_key"),
+    ("host", "token_file"),
+    ("converter", "name"),
+    ("converter", "command"),
+    ("converter", "bundle"),
+    ("converter", "secret_arguments"),
+    ("converter", "sandbox"),
+    ("converter", "read_paths"),
+    ("converter", "write_paths"),
+    ("converter", "network"),
+    ("converter", "run_as"),
+    ("converter", "submit.url"),
+    ("converter", "submit.headers"),
+];
+
 use Inherited::{No, Yes};
 
 const fn key(
@@ -142,6 +194,7 @@ pub(super) const KEYS: &[Key] = &[
     key("converter", "patterns", Kind::Texts, Some("[\"*\"]"), Yes, "file names taken, in any letter case"),
     key("converter", "ignore", Kind::Texts, Some("[]"), Yes, "file names not taken, besides hidden ones and those of unfinished transfers such as *.part"),
     key("converter", "follow_symlinks", Kind::Flag, Some("false"), Yes, "take a link for the file it leads to; only the link is cleared away"),
+    key("converter", "recursive", Kind::Flag, Some("false"), Yes, "take files in subfolders too; done and error folders get the same subfolders"),
     key("converter", "complete_marker", Kind::Text, Some("\"\""), Yes, "name of the file that says that a folder is complete: such folders are taken, and no files; empty: files are"),
     key("converter", "companions", Kind::Texts, Some("[]"), Yes, "what belongs to a file beside it, such as \"{stem}/\" and \"{stem}.*\": archived, converted and cleared away with it"),
     key("converter", "companions_required", Kind::Texts, Some("[]"), Yes, "those of companions without which a file is not complete"),
@@ -223,6 +276,38 @@ impl Kind {
             Self::Url => "a URL that begins with http:// or https://".to_owned(),
             Self::Expected => "true, false, \"always\", or a place such as \"/sn\"".to_owned(),
             Self::ReportPath => "a place such as \"/steps\" or \"/groups/*/steps\"".to_owned(),
+        }
+    }
+
+    /// Returns the name of the kind, for forms.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Words(_) => "choice",
+            Self::Flag => "flag",
+            Self::Whole(..) => "whole",
+            Self::Number(..) => "number",
+            Self::NumberOrZero(..) => "number_or_zero",
+            Self::Texts | Self::TextOrTexts => "list",
+            Self::TextMap => "table",
+            Self::Days(..) => "days",
+            Self::Address => "address",
+            Self::Url => "url",
+            Self::Expected => "expected",
+            Self::ReportPath => "place",
+        }
+    }
+
+    /// Returns the smallest and the largest number, for kinds that are numbers.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "no key's range goes beyond what is exact"
+    )]
+    pub(super) const fn range(self) -> Option<(f64, f64)> {
+        match self {
+            Self::Whole(min, max) | Self::Days(min, max) => Some((min as f64, max as f64)),
+            Self::Number(min, max) | Self::NumberOrZero(min, max) => Some((min, max)),
+            _ => None,
         }
     }
 
@@ -370,6 +455,7 @@ impl Value {
                 let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
                 format!("[{}]", texts.join(", "))
             }
+            Self::TextMap(map) if map.is_empty() => "{}".to_owned(),
             Self::TextMap(map) => {
                 let pairs: Vec<String> = map
                     .iter()

@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use super::endpoint::Submit;
 use super::names::Names;
 use super::promotion::Promotion;
 use super::schema::{self, Inherited, KEYS};
+use crate::complete::Complete;
 use crate::convert::{Companions, Converter, PostAction, Takes};
 use crate::entry::Retention;
 use crate::event::PersonalField;
@@ -120,6 +123,8 @@ pub struct ConverterConfig {
     pub priority: u8,
     /// Whether links are followed.
     pub links: Links,
+    /// Whether files in subfolders of the watch folder are taken too.
+    pub subfolders: Subfolders,
     /// The file that marks a folder as complete; `None` if the converter takes files.
     pub complete_marker: Option<String>,
     /// How long a file must stay unchanged before it is taken.
@@ -164,6 +169,16 @@ pub enum Links {
     Skip,
     /// A link is taken for its target.
     Follow,
+}
+
+/// Whether files in subfolders of the watch folder are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subfolders {
+    /// Only files that lie directly in the watch folder are taken.
+    Skip,
+    /// Files in all subfolders are taken too. Links to folders are never followed.
+    Read,
 }
 
 /// How often a failed conversion is tried.
@@ -234,9 +249,38 @@ pub struct Setting {
     /// The name of the key.
     pub key: &'static str,
     /// The value as it would be written in the file, with secrets masked.
+    #[serde(serialize_with = "as_json")]
     pub value: String,
     /// The origin of the value.
+    #[serde(serialize_with = "whole_origin")]
     pub origin: Origin,
+}
+
+/// Returns the value that a text stands for in the file.
+fn value_of(text: &str) -> serde_json::Value {
+    let line = format!("value = {text}");
+    let read = toml::from_str::<serde_json::Map<String, serde_json::Value>>(&line);
+    let value = read.ok().and_then(|mut read| read.remove("value"));
+    value.unwrap_or_else(|| text.into())
+}
+
+/// Writes a value as JSON rather than as the text of the file.
+fn as_json<S: Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
+    value_of(text).serialize(to)
+}
+
+/// As [`as_json`]; null for none.
+#[allow(clippy::ref_option, reason = "serde passes a reference")]
+pub(super) fn as_json_if_any<S: Serializer>(
+    text: &Option<String>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    let value = text.as_deref().map(value_of);
+    value.serialize(to)
+}
+
+fn whole_origin<S: Serializer>(origin: &Origin, to: S) -> Result<S::Ok, S::Error> {
+    Complete::new(origin, &["from", "line"]).serialize(to)
 }
 
 /// The origin of a value.
@@ -252,8 +296,18 @@ pub enum Origin {
     Line(usize),
 }
 
-/// Describes a key of the configuration for people.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+impl Origin {
+    /// Returns the line that states the value, if one does.
+    pub fn line(self) -> Option<usize> {
+        match self {
+            Self::BuiltIn => None,
+            Self::Defaults(line) | Self::Line(line) => Some(line),
+        }
+    }
+}
+
+/// Describes a key of the configuration, for people and for forms.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct KeyInfo {
     /// `store`, `host` or `converter`.
@@ -263,9 +317,23 @@ pub struct KeyInfo {
     /// The allowed values, in words.
     pub value: String,
     /// The default, as it would be written in the file.
-    pub default: Option<&'static str>,
+    #[serde(serialize_with = "as_json_if_any")]
+    pub default: Option<String>,
+    /// What kind of value it is, for a form.
+    pub kind: &'static str,
+    /// The smallest number.
+    pub min: Option<f64>,
+    /// The largest number.
+    pub max: Option<f64>,
+    /// What the number counts.
+    pub unit: Option<&'static str>,
+    /// The words that may be chosen.
+    pub choices: &'static [&'static str],
     /// Whether the key is allowed in `[defaults]`.
     pub in_defaults: bool,
+    /// Whether only the file itself, or `config set`, changes it. Such keys decide which programs
+    /// run and with which rights, and who may look.
+    pub by_hand: bool,
     /// The meaning of the key.
     pub meaning: &'static str,
 }
@@ -276,7 +344,16 @@ impl KeyInfo {
             section: key.section,
             key: key.name,
             value: key.kind.words(),
-            default: key.default,
+            default: key.default.map(str::to_owned),
+            kind: key.kind.name(),
+            min: key.kind.range().map(|(min, _)| min),
+            max: key.kind.range().map(|(_, max)| max),
+            unit: key.unit(),
+            choices: match key.kind {
+                schema::Kind::Words(words) => words,
+                _ => &[],
+            },
+            by_hand: key.is_by_hand(),
             in_defaults: key.inherited == Inherited::Yes,
             meaning: key.about,
         }
@@ -291,6 +368,28 @@ pub struct Problem {
     pub line: usize,
     /// What is wrong, and what would be right.
     pub message: String,
+    /// The section of the key that is wrong, as settings name it, if it is about one key.
+    pub section: Option<String>,
+    /// The key that is wrong, if it is about one key.
+    pub key: Option<String>,
+}
+
+impl Problem {
+    /// Returns the name of the value that is wrong, as `config set` takes it, if it is about one.
+    pub fn target(&self) -> Option<String> {
+        let key = self.key.as_deref()?;
+        let Some(section) = self.section.as_deref() else {
+            return Some(key.to_owned());
+        };
+        let converter = section.strip_prefix("converter \"");
+        let converter = converter.and_then(|name| name.strip_suffix('"'));
+        Some(format!("{}.{key}", converter.unwrap_or(section)))
+    }
+}
+
+/// Returns what settings call the section of a converter.
+pub(in crate::host) fn section_of(converter: &str) -> String {
+    format!("converter \"{converter}\"")
 }
 
 /// All problems of a configuration.
@@ -341,6 +440,9 @@ impl From<ConfigErrors> for Error {
 }
 
 impl Config {
+    /// A configuration to begin with, with comments. Its folders and its command are to be changed.
+    pub const TEMPLATE: &str = include_str!("template.toml");
+
     /// Returns every key with its range, default and meaning, as Markdown.
     pub fn schema() -> String {
         schema::markdown()
@@ -399,6 +501,11 @@ impl ConverterConfig {
     /// converter takes.
     pub fn takes(&self, file_name: &str) -> bool {
         self.names.takes(file_name)
+    }
+
+    /// Returns true for the name of a subfolder that is read, if subfolders are.
+    pub(in crate::host) fn reads_folder(&self, name: &str) -> bool {
+        self.subfolders == Subfolders::Read && self.names.reads_folder(name)
     }
 
     /// Returns the rules that find companions, if files may have any.

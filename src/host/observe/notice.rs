@@ -96,6 +96,8 @@ pub enum Notice<'a> {
         entry: EntryId,
         /// The outcome of that attempt.
         outcome: Outcome,
+        /// Why it did not succeed, if it did not and said so.
+        error: Option<&'a str>,
     },
     /// A file was cleared away, or kept for good.
     Disposed {

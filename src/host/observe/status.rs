@@ -8,7 +8,7 @@ use super::notice::FileError;
 use super::space::Space;
 use super::stuck::StuckFiles;
 use crate::archive::FailureGroup;
-use crate::event::GateEvidence;
+use crate::event::{GateEvidence, whole_evidence_if_any};
 use crate::id::{ConverterId, EntryId};
 use crate::time::Timestamp;
 
@@ -134,7 +134,6 @@ pub struct ConverterStatus {
     /// Why the converter cannot run; `None` while it can.
     pub stopped: Option<StoppedLine>,
     /// How its promotions stand; `None` where they are not gated.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub promotion: Option<PromotionStatus>,
 }
 
@@ -153,6 +152,7 @@ pub struct PromotionStatus {
     /// What the last test of it came to.
     pub verdict: Option<String>,
     /// What that test found.
+    #[serde(serialize_with = "whole_evidence_if_any")]
     pub evidence: Option<GateEvidence>,
     /// The first entries that worked, break, and are not waived.
     pub broken: Vec<EntryId>,

@@ -132,6 +132,7 @@ impl FileWorker {
                             path,
                             entry: id,
                             outcome,
+                            error: last.and_then(|last| last.error.as_deref()),
                         });
                     }
                     return Ok(StageResult::CleanUp(Box::new(Cleanup {
@@ -163,7 +164,7 @@ impl FileWorker {
         if let Some(archive) = archive
             && let Some(mut reading) = FileReading::open(path, &shape).map_err(failed)?
         {
-            if reading.meta() != taken.candidate.meta {
+            if reading.meta() != taken.candidate.meta || !taken.is_in_its_folder(reading.named())? {
                 return Ok(None);
             }
             let put = archive.put(new_file(config, path, &reading), &mut reading);
@@ -181,6 +182,11 @@ impl FileWorker {
         }
         let seen = Fingerprint::of(path, &shape)?;
         let unchanged = seen.filter(|seen| seen.meta == taken.candidate.meta);
+        if let Some(seen) = &unchanged
+            && !taken.is_in_its_folder(seen.named())?
+        {
+            return Ok(None);
+        }
         Ok(unchanged.map(|seen| ReadSource { seen, answer }))
     }
 

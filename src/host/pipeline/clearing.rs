@@ -35,7 +35,7 @@ impl FileWorker {
                 self.leave(taken, "it changed while it was converted");
             }
             Err(error) => {
-                if let Some(watched) = path.parent() {
+                if let Some(watched) = config.watch_folder.as_deref().or(path.parent()) {
                     self.host.scanners.look_for_set_aside(watched);
                 }
                 self.host.memory.remember(
@@ -62,7 +62,7 @@ impl FileWorker {
         let check = |target: &Path| taken.active.check_folder(target, &self.host.archives);
         let move_into = |target: &Path| {
             check(target)?;
-            source.move_into(target).map(Disposed::Moved)
+            source.move_into(&taken.beside(target)).map(Disposed::Moved)
         };
         let action = match cleanup.disposition {
             Disposition::Retry | Disposition::Stay => return Ok(Disposed::Kept),
@@ -76,7 +76,7 @@ impl FileWorker {
             (PostAction::Move, Some(done)) => move_into(done),
             (PostAction::Zip, Some(done)) => {
                 check(done)?;
-                source.zip_into(done).map(Disposed::Zipped)
+                source.zip_into(&taken.beside(done)).map(Disposed::Zipped)
             }
             // A file that should be archived is removed only once it is in the archive, whatever
             // the action is called.
@@ -103,7 +103,8 @@ impl FileWorker {
                 }
                 source.remove()?;
                 if let (PostAction::Archive, Some(done)) = (action, done) {
-                    clear::remove_leftover(path, done, &cleanup.reports(archive)?)?;
+                    let done = taken.beside(done);
+                    clear::remove_leftover(path, &done, &cleanup.reports(archive)?)?;
                 }
                 Ok(Disposed::Archived)
             }

@@ -1,6 +1,6 @@
 //! A file on its way through the stages of the host.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,10 @@ use crate::archive::Archive;
 use crate::convert::{Conversion, Runner, Session};
 use crate::entry::Entry;
 use crate::host::active_config::ActiveConfig;
-use crate::host::config::settings::ConverterConfig;
+use crate::host::config::settings::{ConverterConfig, Subfolders};
+use crate::host::file_id::FileId;
 use crate::host::sources::candidate::Candidate;
+use crate::host::sources::clear::is_below;
 use crate::host::sources::fingerprint::Fingerprint;
 use crate::host::sources::source::Source;
 use crate::id::{BlobId, ConverterId, EntryId};
@@ -56,7 +58,38 @@ impl TakenFile {
         Source {
             path: &self.candidate.path,
             seen,
+            within: self.tree(),
             marker: self.config().complete_marker.as_deref(),
+        }
+    }
+
+    /// Returns the watch folder, if it is read with its subfolders.
+    fn tree(&self) -> Option<&Path> {
+        let config = self.config();
+        let is_tree = config.subfolders == Subfolders::Read;
+        config.watch_folder.as_deref().filter(|_| is_tree)
+    }
+
+    /// Returns true when a file that was opened by the source's path lies in its watch folder.
+    ///
+    /// Whoever writes into the watch folder may replace a subfolder by a link to elsewhere.
+    pub(super) fn is_in_its_folder(&self, opened: &FileId) -> Result<bool> {
+        let Some(tree) = self.tree() else {
+            return Ok(true);
+        };
+        is_below(tree, &self.candidate.path, opened)
+    }
+
+    /// Returns where the source goes in a done or error folder: to the subfolder of the name of
+    /// its own, so that equal names of two subfolders stay apart.
+    pub(super) fn beside(&self, outlet: &Path) -> PathBuf {
+        let own = self.tree().and_then(|tree| {
+            let folder = self.candidate.path.parent()?;
+            folder.strip_prefix(tree).ok()
+        });
+        match own {
+            Some(own) if own != Path::new("") => outlet.join(own),
+            _ => outlet.to_owned(),
         }
     }
 

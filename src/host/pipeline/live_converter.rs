@@ -66,7 +66,7 @@ impl Host {
         let (id, reason) = match archive.converter_named(name)? {
             Some(earlier) => (
                 earlier.converter_id,
-                "first: it converted before promotions were gated",
+                "it converted before promotions were gated",
             ),
             None => (register(archive, config, None, &self.scratch)?, "first"),
         };

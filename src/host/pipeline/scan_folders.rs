@@ -10,7 +10,7 @@ use super::memory::Recalled;
 use super::worker::FileWorker;
 use crate::Error;
 use crate::host::active_config::ActiveConfig;
-use crate::host::config::settings::{Config, ConverterConfig, Links, Writers};
+use crate::host::config::settings::{Config, ConverterConfig, Links, Subfolders, Writers};
 use crate::host::file_id::FileId;
 use crate::host::observe::stuck::StuckAt;
 use crate::host::sources::candidate::{self, Candidate};
@@ -189,11 +189,9 @@ impl Host {
             .iter()
             .map(|candidate| candidate.path.as_path())
             .collect();
-        let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
-        let watched: HashSet<&Path> = watched(&active.config).collect();
         let may_be_there = |path: &Path| {
-            let folder = folder(path);
-            watched.contains(&*folder) && !looked.listed.contains_key(&folder)
+            let folder = watch_folder_of(path, &active.config);
+            folder.is_some_and(|folder| !looked.listed.contains_key(folder))
         };
         self.memory
             .retain(|path| present.contains(path) || may_be_there(path));
@@ -370,7 +368,7 @@ fn list_candidates(
     looked.waiting.extend(
         robbed
             .iter()
-            .filter_map(|path| path.parent().map(Path::to_owned)),
+            .filter_map(|path| watch_folder_of(path, &active.config).map(Path::to_owned)),
     );
     looked
         .apart
@@ -380,9 +378,12 @@ fn list_candidates(
 
 /// Returns true if what happens in the watch folder itself tells of every source.
 ///
-/// It does not tell of a marker that appears inside of a folder, nor of what a link leads to.
+/// It does not tell of a marker or a file that appears inside of a folder, nor of what a link leads
+/// to.
 fn tells_of_sources(config: &ConverterConfig) -> bool {
-    config.complete_marker.is_none() && config.links == Links::Skip
+    config.complete_marker.is_none()
+        && config.links == Links::Skip
+        && config.subfolders == Subfolders::Skip
 }
 
 /// Returns what a source still lacks. Stations create a file before they write it.
@@ -437,6 +438,19 @@ fn taken(
 pub(in crate::host) fn watched(config: &Config) -> impl Iterator<Item = &Path> {
     let converters = config.converters.iter();
     converters.filter_map(|converter| converter.watch_folder.as_deref())
+}
+
+/// Returns the watch folder that a file lies in; the innermost, where one lies in another.
+fn watch_folder_of<'a>(path: &Path, config: &'a Config) -> Option<&'a Path> {
+    let around = config.converters.iter().filter_map(|converter| {
+        let folder = converter.watch_folder.as_deref()?;
+        let is_in_it = match converter.subfolders {
+            Subfolders::Skip => path.parent() == Some(folder),
+            Subfolders::Read => path.starts_with(folder),
+        };
+        is_in_it.then_some(folder)
+    });
+    around.max_by_key(|folder| folder.as_os_str().len())
 }
 
 /// Returns how long a file must still stay unchanged before it is taken.

@@ -79,6 +79,11 @@ impl<'a> FileReading<'a> {
         self.meta
     }
 
+    /// Returns the identity of what had the name when it was opened.
+    pub(in crate::host) fn named(&self) -> &FileId {
+        &self.named
+    }
+
     /// Returns true when it was read to its end and had not changed.
     pub(super) fn is_whole(&self) -> bool {
         matches!(self.end, Some(End::Unchanged))

@@ -70,6 +70,11 @@ impl Fingerprint {
         &self.shape
     }
 
+    /// Returns the identity of what had the name when it was read.
+    pub(in crate::host) fn named(&self) -> &FileId {
+        &self.named
+    }
+
     pub(super) fn kind(&self) -> SourceKind {
         match self.shape {
             Shape::Folder => SourceKind::Folder,

@@ -1,8 +1,9 @@
 //! Lists the sources in one watch folder.
 
-use std::fs;
+use std::collections::{HashSet, VecDeque};
+use std::fs::{self, DirEntry};
 use std::io::{self};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::candidate::{Candidate, Scanned};
 use super::file_meta::{FileMeta, file_meta};
@@ -10,12 +11,14 @@ use super::groups;
 use super::parts::refused;
 use crate::Error;
 use crate::convert::{Takes, TreeError};
-use crate::host::config::settings::{ConverterConfig, Links};
+use crate::host::config::settings::{ConverterConfig, Links, Subfolders};
+use crate::host::file_id::FileId;
 
 /// Lists what a converter takes from its watch folder.
 ///
-/// - Files: regular files directly in the folder. Folders, pipes and hidden files are ignored, and
-///   links unless the converter follows them.
+/// - Files: regular files directly in the folder, and in its subfolders if the converter reads
+///   them. Pipes and hidden files are ignored, and links unless the converter follows them. Links
+///   to folders are never followed.
 /// - Folders: only those that are complete.
 /// - Files with companions: each file with the companions it has.
 pub(super) fn scan(
@@ -27,10 +30,54 @@ pub(super) fn scan(
         return groups::scan(config, companions, folder, converter);
     }
     let mut scanned = Scanned::default();
+    let mut known = HashSet::new();
+    let mut ahead = VecDeque::new();
+    let below = list(config, folder, converter, &mut scanned)?;
+    if !below.is_empty() {
+        known.insert(FileId::of_target(folder)?);
+        ahead.extend(below);
+    }
+    while let Some(folder) = ahead.pop_front() {
+        // A folder that is mounted in two places is read once.
+        match FileId::of_target(&folder).map(|id| known.insert(id)) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                let error = Error::io("list", &folder, error);
+                scanned.refused.push((folder, error));
+                continue;
+            }
+        }
+        match list(config, &folder, converter, &mut scanned) {
+            Ok(below) => ahead.extend(below),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // The others are read. This one is told as something that keeps its place.
+            Err(error) => {
+                let error = Error::io("list", &folder, error);
+                scanned.refused.push((folder, error));
+            }
+        }
+    }
+    Ok(scanned)
+}
+
+/// Lists what a converter takes directly from a folder. Returns the subfolders to read, by name.
+fn list(
+    config: &ConverterConfig,
+    folder: &Path,
+    converter: usize,
+    scanned: &mut Scanned,
+) -> io::Result<Vec<PathBuf>> {
+    let mut below = Vec::new();
     for item in fs::read_dir(folder)? {
         // An item that cannot be read has no name to report. The folder is listed again soon.
         let item = item?;
         let name = item.file_name();
+        if config.reads_folder(&name.to_string_lossy()) && is_folder(&item) {
+            below.push(item.path());
+            continue;
+        }
         if !config.takes(&name.to_string_lossy()) {
             continue;
         }
@@ -65,7 +112,31 @@ pub(super) fn scan(
             });
         }
     }
-    Ok(scanned)
+    below.sort();
+    Ok(below)
+}
+
+/// Returns true for a folder, and not for a link to one.
+fn is_folder(item: &DirEntry) -> bool {
+    item.file_type().is_ok_and(|kind| kind.is_dir())
+}
+
+/// Returns the folders to put in order in a folder that a host works in: the folder itself, and
+/// those below it if the host reads or makes subfolders. Links are not followed.
+///
+/// A folder that cannot be listed is left out.
+pub(in crate::host) fn folders_of(root: &Path, subfolders: Subfolders) -> Vec<PathBuf> {
+    let mut folders = vec![root.to_owned()];
+    let mut next = 0;
+    while let Some(folder) = folders.get(next).filter(|_| subfolders == Subfolders::Read) {
+        next += 1;
+        let items = fs::read_dir(folder).into_iter().flatten().flatten();
+        let is_hidden = |item: &DirEntry| item.file_name().as_encoded_bytes().starts_with(b".");
+        let below = items.filter(|item| !is_hidden(item) && is_folder(item));
+        let below: Vec<PathBuf> = below.map(|item| item.path()).collect();
+        folders.extend(below);
+    }
+    folders
 }
 
 /// Returns the metadata of a folder; `None` when it is no folder, or has no marker yet.

@@ -126,7 +126,10 @@ impl FolderScanners {
             let question = Question {
                 active: Arc::clone(active),
                 converter: *converter,
-                asks_identity: scan_context.failed_in.contains(&key.1),
+                asks_identity: scan_context
+                    .failed_in
+                    .iter()
+                    .any(|in_it| in_it.starts_with(&key.1)),
             };
             if scanner.asked.is_none() && scanner.ask.try_send(question).is_ok() {
                 scanner.asked = Some((Instant::now(), Arc::clone(active)));
@@ -260,6 +263,11 @@ pub(in crate::host) fn list(
     {
         lock(tidied).insert(watched.to_owned());
         found.set_aside = troubles;
+        // A subfolder that cannot be listed is reported below, too.
+        for folder in scan::folders_of(watched, config.subfolders).iter().skip(1) {
+            let troubles = clear::recover(folder).unwrap_or_default();
+            found.set_aside.extend(troubles);
+        }
     }
     let scanned = scan::scan(config, watched, converter)
         .map_err(|error| Error::io("list", watched, error))?;

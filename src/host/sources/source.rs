@@ -29,6 +29,8 @@ use crate::{Error, ErrorKind, Result};
 pub(in crate::host) struct Source<'a> {
     pub(in crate::host) path: &'a Path,
     pub(in crate::host) seen: &'a Fingerprint,
+    /// The watch folder around it, if that is read with its subfolders.
+    pub(in crate::host) within: Option<&'a Path>,
     /// The file of a folder that is removed first; `None` for files.
     ///
     /// If the removal fails halfway, the rest is then no complete folder any more.

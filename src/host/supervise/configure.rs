@@ -18,6 +18,7 @@ use crate::host::pipeline::memory::FileMemory;
 use crate::host::pipeline::queue::Queue;
 use crate::host::pipeline::stopped_converters::StoppedConverters;
 use crate::host::sources::clear;
+use crate::host::sources::scan;
 use crate::host::sources::scanners::FolderScanners;
 use crate::{Error, ErrorKind, Result, convert};
 
@@ -112,12 +113,14 @@ fn remove_partials(config: &Config) {
     for converter in &config.converters {
         let folders = [&converter.done_folder, &converter.error_folder];
         for folder in folders.into_iter().flatten() {
-            let folder = folder.clone();
+            let (folder, subfolders) = (folder.clone(), converter.subfolders);
             let work = move || {
-                clear::remove_partials(&folder, SystemTime::now());
-                // Recovers a report that was being removed there, or a file with companions on its
-                // way there. A missing folder holds none.
-                let _ = clear::recover(&folder);
+                for folder in scan::folders_of(&folder, subfolders) {
+                    clear::remove_partials(&folder, SystemTime::now());
+                    // Recovers a report that was being removed there, or a file with companions
+                    // on its way there. A missing folder holds none.
+                    let _ = clear::recover(&folder);
+                }
             };
             // If no thread can be started, they stay until the next start.
             let _ = std::thread::Builder::new()
@@ -181,9 +184,9 @@ fn record_access_rule(archive: &Archive, config: &Config) -> Result<()> {
     };
     if is_news {
         archive.record_config_change(ConfigChanged {
-            what: RECORD_ACCESS.to_owned(),
             old: before,
             new: Some(now),
+            ..ConfigChanged::of(RECORD_ACCESS)
         })?;
     }
     Ok(())
@@ -205,17 +208,17 @@ pub(in crate::host) fn record(archive: &Archive, config: &Config) -> Result<()> 
         let before = archive.recorded_config(&section)?;
         if before.as_deref() != Some(now.as_str()) {
             archive.record_config_change(ConfigChanged {
-                what: section,
                 old: before,
                 new: Some(now),
+                ..ConfigChanged::of(section)
             })?;
         }
     }
     record_access_rule(archive, config)?;
     // Recorded last, so that after a crash the rest is recorded again, and not left out.
     archive.record_config_change(ConfigChanged {
-        what: CONFIG_ITEM.to_owned(),
         old: recorded,
         new: Some(digest),
+        ..ConfigChanged::of(CONFIG_ITEM)
     })
 }

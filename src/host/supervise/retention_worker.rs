@@ -10,7 +10,7 @@ use crate::convert::Cancel;
 use crate::host::config::settings::{Config, ConverterConfig};
 use crate::host::observe::notice::{Hooks, Notice};
 use crate::host::pipeline::host::Host;
-use crate::retention::{AsOf, GovernanceLocks, Policy, Unsubmitted};
+use crate::retention::{AsOf, GovernanceLocks, Policy, Unconverted, Unsubmitted};
 use crate::time::{Clock, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
@@ -36,6 +36,7 @@ impl ConverterConfig {
             max_size: self.archive.max_size,
             max_count: self.archive.max_count,
             unsubmitted: Unsubmitted::Keep,
+            unconverted: Unconverted::Take,
             classes: Vec::new(),
             governance_locks: GovernanceLocks::Obey,
         }
@@ -204,10 +205,12 @@ impl Host {
         hooks: &Hooks,
     ) -> Result<()> {
         let care = self.active().config.retention_care;
+        // What this host has still to convert is not for its rules to take.
+        let rules = rules.clone().unconverted(Unconverted::Keep);
         let mut plans = 0;
         loop {
             plans += 1;
-            let plan = archive.plan_purge(rules, AsOf::Clock)?;
+            let plan = archive.plan_purge(&rules, AsOf::Clock)?;
             if plan.items.is_empty() {
                 return Ok(());
             }

@@ -3,7 +3,7 @@
 use super::state::{Change, Fold};
 use crate::event::{
     Archived, Body, ConfigChanged, Converted, ConverterEnvironment, ConverterRegistered, Event,
-    Reported, SubmitIntended, SubmitRejected,
+    EvidenceList, Reported, SubmitIntended, SubmitRejected,
 };
 use crate::id::{EntryId, EventSeq, JobId};
 use crate::index::error::IndexError;
@@ -11,7 +11,7 @@ use crate::index::overlay::{Overlay, QueuePlace, Queued, key_digest};
 use crate::index::rows::{
     self, ConverterRow, CorrectedRow, EntryRow, JobRow, PromotionsRow, QueuedRow, SubmissionRow,
 };
-use crate::index::tables::ENTRY_ID_MAX;
+use crate::index::tables::{ENTRY_ID_MAX, evidence_key};
 use crate::index::view::View;
 use crate::time::Timestamp;
 
@@ -130,8 +130,16 @@ impl Overlay {
         let mut fold = Fold { top: self, below };
         fold.sealed(event)?;
         fold.match_holds(event)?;
+        self.list_evidence(event);
         self.applied = event.seq;
         Ok(())
+    }
+
+    /// Adds an event about evidence to its list.
+    fn list_evidence(&mut self, event: &Event) {
+        if let Some(list) = EvidenceList::of(&event.body) {
+            self.put_evidence(evidence_key(list, event.seq));
+        }
     }
 
     /// Skips an event whose leaf cannot be read: only the number of the last folded event advances.
@@ -179,7 +187,7 @@ impl Fold<'_> {
     ) -> Result<(), IndexError> {
         let row = EntryRow::archived(time, event);
         self.count(&row, Change::More)?;
-        self.top.put_entry(id, rows::encode(&row));
+        self.top.put_entry(id, &row);
         self.top.totals.newest_entry = id.0;
         if !event.facts_only {
             self.change_named(&event.blob, Change::More)?;
@@ -231,7 +239,7 @@ impl Fold<'_> {
             self.count(&row, Change::More)?;
         }
         let (purged, gone) = (row.head.purged_at.is_some(), row.head.is_gone());
-        self.top.put_entry(event.entry, rows::encode(&row));
+        self.top.put_entry(event.entry, &row);
         // A purge removes what an entry's attempts made. A report made after the purge would never
         // be removed.
         if !gone {
@@ -304,7 +312,7 @@ impl Fold<'_> {
             endpoint: &body.endpoint,
         });
         self.enqueue(converter, place, queued)?;
-        self.top.put_entry(body.entry, rows::encode(&row));
+        self.top.put_entry(body.entry, &row);
         Ok(())
     }
 
@@ -328,7 +336,7 @@ impl Fold<'_> {
         if row.head.purged_at.is_none() {
             self.dequeue(converter, place)?;
         }
-        self.top.put_entry(body.entry, rows::encode(&row));
+        self.top.put_entry(body.entry, &row);
         Ok(())
     }
 
@@ -379,7 +387,7 @@ impl Fold<'_> {
             self.dequeue(converter, place)?;
         }
         if row.submit(time, event.attempt, event.report, &event.report_id) {
-            self.top.put_entry(event.entry, rows::encode(&row));
+            self.top.put_entry(event.entry, &row);
         }
         Ok(())
     }

@@ -93,7 +93,7 @@ impl Fold<'_> {
         matched.retain(|placed| !row.matched_holds.contains(placed));
         if !matched.is_empty() {
             row.matched_holds.append(&mut matched);
-            self.top.put_entry(id, rows::encode(&row));
+            self.top.put_entry(id, &row);
         }
         Ok(())
     }

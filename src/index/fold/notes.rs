@@ -13,7 +13,7 @@ impl Fold<'_> {
         };
         let mut row: EntryRow<'_> = rows::decode(&stored)?;
         row.annotate(event, body);
-        self.top.put_entry(body.entry, rows::encode(&row));
+        self.top.put_entry(body.entry, &row);
         Ok(())
     }
 }

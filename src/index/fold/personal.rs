@@ -178,8 +178,7 @@ impl Fold<'_> {
                 }
             }
         }
-        let row = rows::encode(&row);
-        self.top.put_entry(id, row);
+        self.top.put_entry(id, &row);
         Ok(true)
     }
 

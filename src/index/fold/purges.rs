@@ -40,7 +40,7 @@ impl Fold<'_> {
             self.count(&row, Change::More)?;
             let whole = 0..row.attempts.len();
             intended.extend(self.leave_queue(&mut row, whole)?);
-            self.top.put_entry(id, rows::encode(&row));
+            self.top.put_entry(id, &row);
             if pending.is_none() {
                 self.let_content_go(id, event.seq, &row)?;
             }
@@ -80,7 +80,7 @@ impl Fold<'_> {
         contents.extend(reports.map(|report| BlobId::from_bytes(*report.blake3.0)));
         self.leave_queue(&mut row, going)?;
         row.part_gone(part, event.time, rule);
-        self.top.put_entry(id, rows::encode(&row));
+        self.top.put_entry(id, &row);
         for content in contents {
             self.change_blob(content, None, Change::Less)?;
         }
@@ -132,7 +132,7 @@ impl Fold<'_> {
             row.purged_by = None;
             self.count(&row, Change::More)?;
             self.join_queue(id, &row, &pending)?;
-            self.top.put_entry(id, rows::encode(&row));
+            self.top.put_entry(id, &row);
             // It may have come to match a hold meanwhile.
             self.match_holds_of(id)?;
             entries += 1;
@@ -157,7 +157,7 @@ impl Fold<'_> {
             let mut row: EntryRow<'_> = rows::decode(&stored)?;
             row.head.pending = None;
             row.forget_waiting();
-            self.top.put_entry(id, rows::encode(&row));
+            self.top.put_entry(id, &row);
             self.let_content_go(id, seq, &row)?;
             entries += 1;
         }

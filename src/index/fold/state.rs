@@ -60,7 +60,7 @@ impl Fold<'_> {
 
     pub(super) fn entry(&self, id: EntryId) -> Result<Option<Arc<[u8]>>, IndexError> {
         match self.top.entries.get(&id) {
-            Some(row) => Ok(Some(Arc::clone(row))),
+            Some(row) => Ok(Some(Arc::clone(&row.bytes))),
             None => self.below.entry_row(id),
         }
     }

@@ -5,7 +5,6 @@ use super::search::{Search, block_words};
 use crate::entry::Status;
 use crate::index::error::IndexError;
 use crate::index::postings::Bits;
-use crate::index::rows;
 use crate::index::tables::{self, Field, SPAN_BLOCKS, Span, entry_at};
 use crate::index::terms;
 use crate::index::view::View;
@@ -59,9 +58,9 @@ impl View {
             count_span(&search, *span, &bits, (*first, *end), &mut put)?;
         }
         for (id, row) in &search.changed {
-            if search.matcher.matches(*id, row)? {
-                let head = rows::decode_head(row)?;
-                put(head.archived_at.micros(), place(head.status), head.size);
+            let marks = row.marks;
+            if (*first..*end).contains(&marks.archived) && search.matcher.takes(*id, row)? {
+                put(marks.archived, place(marks.status), marks.size);
             }
         }
         Ok(periods)

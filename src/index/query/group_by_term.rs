@@ -68,13 +68,13 @@ impl View {
             }
         }
         for (id, row) in &search.changed {
-            if search.matcher.matches(*id, row)? {
+            if search.matcher.takes(*id, row)? {
                 let found = TermGroup {
                     entries: 1,
                     oldest: *id,
                     newest: *id,
                 };
-                terms::terms(&rows::decode(row)?, |of, term| {
+                terms::terms(&rows::decode(&row.bytes)?, |of, term| {
                     if of == field {
                         add(&mut groups, term, found);
                     }

@@ -80,7 +80,7 @@ impl View {
             if count >= most {
                 return Ok(count);
             }
-            count += u64::from(search.matcher.matches(*id, row)?);
+            count += u64::from(search.matcher.takes(*id, row)?);
         }
         for (span, zone) in &search.spans {
             if count >= most {

@@ -3,6 +3,8 @@
 use crate::id::{EntryId, JobId};
 use crate::index::error::IndexError;
 use crate::index::glob::Glob;
+use crate::index::marks::{Marks, NewRow, TextMarks};
+use crate::index::path_glob::PathGlob;
 use crate::index::rows::{self, EntryHead, EntryRow, HoldRow};
 use crate::index::tables::{Field, Span, Zone, entry_at};
 use crate::index::terms;
@@ -31,6 +33,16 @@ pub(super) enum Clause {
     Without(Field),
 }
 
+/// Returns true for a serial with `*` in it, which stands for any text.
+pub(super) fn is_pattern(serial: &str) -> bool {
+    serial.contains('*')
+}
+
+/// Returns the pattern that a serial is, if it is one.
+pub(super) fn pattern(serial: Option<&str>) -> Option<Glob> {
+    serial.filter(|serial| is_pattern(serial)).map(Glob::new)
+}
+
 /// A range of microseconds that contains nothing.
 #[expect(
     clippy::reversed_empty_ranges,
@@ -45,17 +57,32 @@ pub(in crate::index) struct Matcher<'a> {
     converters: Vec<String>,
     version: Option<String>,
     serial: Option<String>,
+    /// The serial, when it is a pattern.
+    serials: Option<Glob>,
     part: Option<String>,
     station: Option<String>,
     process: Option<String>,
     report_id: Option<String>,
     labels: Vec<String>,
     pub(super) file: Option<Glob>,
+    path: Option<PathGlob>,
     text: Option<String>,
     times: Option<RangeInclusive<i64>>,
     changed: Option<RangeInclusive<i64>>,
     /// The holds that the filter names.
     holds: Vec<Arc<HoldRow>>,
+    marks: WantedMarks,
+}
+
+/// The marks that a row must have to match.
+#[derive(Default)]
+struct WantedMarks {
+    /// Of the texts of which it must have all.
+    all: Vec<TextMarks>,
+    /// Of the converters, if any are named. It must have one.
+    any: Vec<TextMarks>,
+    /// True when the filter asks for nothing that marks leave open.
+    decide: bool,
 }
 
 impl<'a> Matcher<'a> {
@@ -64,7 +91,7 @@ impl<'a> Matcher<'a> {
         let mut ids = filter.ids.clone();
         ids.sort_unstable();
         ids.dedup();
-        Self {
+        let mut matcher = Self {
             filter,
             ids,
             converters: filter
@@ -73,7 +100,8 @@ impl<'a> Matcher<'a> {
                 .map(|name| fold(name).into_owned())
                 .collect(),
             version: folded(&filter.converter_version),
-            serial: folded(&filter.serial),
+            serial: folded(&filter.serial).filter(|serial| !is_pattern(serial)),
+            serials: pattern(filter.serial.as_deref()),
             part: folded(&filter.part),
             station: folded(&filter.station),
             process: folded(&filter.process),
@@ -84,10 +112,40 @@ impl<'a> Matcher<'a> {
                 .map(|label| fold(label).into_owned())
                 .collect(),
             file: filter.file.as_deref().map(Glob::new),
+            path: filter.path.as_deref().map(PathGlob::new),
             text: folded(&filter.text).filter(|text| !text.is_empty()),
             times: period(filter.from, filter.to),
             changed: period(filter.file_time_from, filter.file_time_to),
             holds: Vec::new(),
+            marks: WantedMarks::default(),
+        };
+        matcher.marks = matcher.wanted_marks();
+        matcher
+    }
+
+    fn wanted_marks(&self) -> WantedMarks {
+        let texts = [
+            (Field::Version, &self.version),
+            (Field::Serial, &self.serial),
+            (Field::Part, &self.part),
+            (Field::Station, &self.station),
+            (Field::Process, &self.process),
+        ];
+        let texts = texts.into_iter();
+        let all = texts.filter_map(|(field, text)| Some(TextMarks::of(field, text.as_deref()?)));
+        let names = self.converters.iter();
+        let any = names.map(|name| TextMarks::of(Field::Converter, name));
+        let rest = Filter {
+            purged: Purged::default(),
+            status: Vec::new(),
+            from: None,
+            to: None,
+            ..self.filter.clone()
+        };
+        WantedMarks {
+            all: all.collect(),
+            any: any.collect(),
+            decide: rest == Filter::default(),
         }
     }
 
@@ -122,7 +180,7 @@ impl<'a> Matcher<'a> {
     /// checked as well. For file names rows must always be checked.
     pub(super) fn clauses(&self) -> (Vec<Clause>, bool) {
         let mut clauses = Vec::new();
-        let mut verify = false;
+        let mut verify = self.path.is_some() || self.serials.is_some();
         if !self.ids.is_empty() {
             clauses.push(Clause::Ids(self.ids.clone()));
         }
@@ -210,6 +268,36 @@ impl<'a> Matcher<'a> {
         (clauses, verify)
     }
 
+    /// Returns true when a row of an overlay matches. Decodes it only when its marks leave that
+    /// open.
+    pub(in crate::index) fn takes(&self, id: EntryId, row: &NewRow) -> Result<bool, IndexError> {
+        match self.verdict(&row.marks) {
+            Some(verdict) => Ok(verdict),
+            None => self.matches(id, &row.bytes),
+        }
+    }
+
+    /// Returns whether a row with these marks matches; `None` when its marks do not say.
+    fn verdict(&self, marks: &Marks) -> Option<bool> {
+        let is_out = match self.filter.purged {
+            Purged::Exclude => marks.is_purged,
+            Purged::Include => false,
+            Purged::Only => !marks.is_purged,
+        };
+        let status = &self.filter.status;
+        let times = self.times.as_ref();
+        let is_out = is_out
+            || !(status.is_empty() || status.contains(&marks.status))
+            || times.is_some_and(|times| !times.contains(&marks.archived))
+            || !self.marks.all.iter().all(|text| marks.may_have(*text))
+            || !(self.marks.any.is_empty()
+                || self.marks.any.iter().any(|name| marks.may_have(*name)));
+        if is_out {
+            return Some(false);
+        }
+        self.marks.decide.then_some(true)
+    }
+
     /// Checks the whole filter against the row of an entry.
     pub(in crate::index) fn matches(&self, id: EntryId, row: &[u8]) -> Result<bool, IndexError> {
         let filter = self.filter;
@@ -218,6 +306,7 @@ impl<'a> Matcher<'a> {
         }
         let head_says_all = filter.meta.is_empty()
             && filter.hold.is_none()
+            && self.path.is_none()
             && self.changed.is_none()
             && filter.job.is_none()
             && filter.failure.is_none()
@@ -251,6 +340,8 @@ impl<'a> Matcher<'a> {
                     .any(|name| equals_folded(head.converter, name)))
             && is(self.version.as_ref(), head.converter_version)
             && is(self.serial.as_ref(), head.serial)
+            && (self.serials.as_ref())
+                .is_none_or(|glob| head.serial.is_some_and(|serial| glob.matches(serial)))
             && is(self.part.as_ref(), head.part)
             && is(self.station.as_ref(), head.station)
             && is(self.process.as_ref(), head.process)
@@ -273,6 +364,7 @@ impl<'a> Matcher<'a> {
         filter.meta.iter().all(|(name, value)| has(name, value))
             && (filter.hold.is_none() || self.holds.iter().any(is_held))
             && self.changed.as_ref().is_none_or(in_period)
+            && (self.path.as_ref()).is_none_or(|glob| glob.matches(&row.source_path()))
             && match filter.suspicious {
                 Suspicious::Include => true,
                 Suspicious::Only => row.is_suspicious(),

@@ -1,18 +1,22 @@
 //! A filter that is compared with whole entries, for those who walk over all of them.
 
+use super::matcher::{is_pattern, pattern};
 use crate::entry::Entry;
 use crate::index::glob::Glob;
+use crate::index::path_glob::PathGlob;
 use crate::index::text::{equals_folded, fold};
 use crate::query::Filter;
 
 /// The fields of a filter that do not depend on when it is asked: converter, status, unit, file,
-/// metadata and labels. The others are ignored, and so is whether an entry was purged.
+/// path, metadata and labels. The others are ignored, and so is whether an entry was purged.
 #[derive(Debug)]
 pub(crate) struct EntryMatcher<'a> {
     filter: &'a Filter,
     converters: Vec<String>,
     unit: [Option<String>; 4],
+    serials: Option<Glob>,
     file: Option<Glob>,
+    path: Option<PathGlob>,
     labels: Vec<String>,
 }
 
@@ -24,12 +28,14 @@ impl<'a> EntryMatcher<'a> {
             filter,
             converters: all(&filter.converter),
             unit: [
-                folded(&filter.serial),
+                folded(&filter.serial).filter(|serial| !is_pattern(serial)),
                 folded(&filter.part),
                 folded(&filter.station),
                 folded(&filter.process),
             ],
+            serials: pattern(filter.serial.as_deref()),
             file: filter.file.as_deref().map(Glob::new),
+            path: filter.path.as_deref().map(PathGlob::new),
             labels: all(&filter.label),
         }
     }
@@ -48,6 +54,8 @@ impl<'a> EntryMatcher<'a> {
         self.fixed_match(entry)
             && (statuses.is_empty() || statuses.contains(&entry.status))
             && self.unit.iter().zip(known).all(is)
+            && (self.serials.as_ref())
+                .is_none_or(|glob| unit.serial.as_ref().is_some_and(|has| glob.matches(has)))
             && self.labels.iter().all(has)
             && (self.filter.meta.iter()).all(|(name, value)| entry.meta.get(name) == Some(value))
     }
@@ -69,5 +77,6 @@ impl<'a> EntryMatcher<'a> {
         let file = self.file.as_ref();
         (self.converters.is_empty() || converters.any(|name| equals_folded(&entry.converter, name)))
             && file.is_none_or(|glob| glob.matches(&entry.source_name))
+            && (self.path.as_ref()).is_none_or(|glob| glob.matches(&entry.source_path))
     }
 }

@@ -5,6 +5,7 @@ use crate::id::EntryId;
 use crate::index::entries::RowGuard;
 use crate::index::error::IndexError;
 use crate::index::glob::Glob;
+use crate::index::marks::NewRow;
 use crate::index::postings::{Bits, Low};
 use crate::index::query::place::Place;
 use crate::index::rows::{self, HoldRow};
@@ -31,7 +32,7 @@ pub(in crate::index) struct Search<'a> {
     /// True once file names are compared with the pattern a whole span at a time.
     sharp: Cell<bool>,
     /// The rows of the overlays by id, matching or not.
-    pub(super) changed: Vec<(EntryId, &'a [u8])>,
+    pub(super) changed: Vec<(EntryId, &'a NewRow)>,
     /// Entries with a row in an overlay: their rows in the tables are out of date.
     outdated: HashMap<Span, Bits>,
 }
@@ -69,25 +70,16 @@ impl<'a> Search<'a> {
         sort: Sort,
         after: Option<&Place>,
     ) -> Result<Changed<'a>, IndexError> {
-        if sort.field == SortField::Id {
-            let mut rows = self.changed.clone();
-            rows.retain(|(id, _)| match (after, sort.direction) {
-                (None, _) => true,
-                (Some(after), Direction::Asc) => *id > after.id,
-                (Some(after), Direction::Desc) => *id < after.id,
-            });
-            if sort.direction == Direction::Desc {
-                rows.reverse();
-            }
-            let rows = rows.into_iter();
-            return Ok(Changed::ById(&self.matcher, rows));
+        if matches!(sort.field, SortField::Id | SortField::ArchivedAt) {
+            let rows = self.in_marked_order(sort, after)?.into_iter();
+            return Ok(Changed::Lazy(&self.matcher, sort.field, rows));
         }
         let mut places = Vec::new();
         for (id, row) in &self.changed {
-            if !self.matcher.matches(*id, row)? {
+            if !self.matcher.takes(*id, row)? {
                 continue;
             }
-            let value = terms::order_value(sort.field, &rows::decode_head(row)?);
+            let value = terms::order_value(sort.field, &rows::decode_head(&row.bytes)?);
             let place = Place { value, id: *id };
             if after.is_none_or(|after| after.comes_before(&place, sort.direction)) {
                 places.push(place);
@@ -95,6 +87,37 @@ impl<'a> Search<'a> {
         }
         places.sort_unstable_by(|a, b| a.compare(b, sort.direction));
         Ok(Changed::Sorted(places.into_iter()))
+    }
+
+    /// Returns the rows of the overlays, matching or not, in the order of their ids or times,
+    /// which their marks tell.
+    fn in_marked_order(
+        &self,
+        sort: Sort,
+        after: Option<&Place>,
+    ) -> Result<Vec<(EntryId, &'a NewRow)>, IndexError> {
+        let place = |(id, row): &(EntryId, &NewRow)| match sort.field {
+            SortField::ArchivedAt => (row.marks.archived, *id),
+            _ => (0, *id),
+        };
+        let mut rows = self.changed.clone();
+        if let Some(after) = after {
+            let time = match sort.field {
+                SortField::ArchivedAt => terms::time_of(&after.value),
+                _ => Some(0),
+            };
+            let after = (time.ok_or(IndexError::OtherOrder)?, after.id);
+            rows.retain(|row| match sort.direction {
+                Direction::Asc => place(row) > after,
+                Direction::Desc => place(row) < after,
+            });
+        }
+        // Nearly in order already, for which this sort takes the time of one pass.
+        rows.sort_by_key(place);
+        if sort.direction == Direction::Desc {
+            rows.reverse();
+        }
+        Ok(rows)
     }
 
     /// Returns false when a candidate from the tables does not match.
@@ -384,19 +407,26 @@ fn keep(found: &mut Option<Bits>, bits: Bits) -> bool {
 /// The matches among the rows of the overlays, in order.
 pub(super) enum Changed<'a> {
     Sorted(std::vec::IntoIter<Place>),
-    /// Rows are compared with the filter only when they are reached, because a page of the newest
-    /// entries needs few of them.
-    ById(&'a Matcher<'a>, std::vec::IntoIter<(EntryId, &'a [u8])>),
+    /// In the order of ids or of times. Rows are compared with the filter only when they are
+    /// reached, because a page of the newest entries needs few of them.
+    Lazy(
+        &'a Matcher<'a>,
+        SortField,
+        std::vec::IntoIter<(EntryId, &'a NewRow)>,
+    ),
 }
 
 impl Changed<'_> {
     pub(super) fn next(&mut self) -> Result<Option<Place>, IndexError> {
         match self {
             Self::Sorted(places) => Ok(places.next()),
-            Self::ById(matcher, rows) => {
+            Self::Lazy(matcher, field, rows) => {
                 for (id, row) in rows {
-                    if matcher.matches(id, row)? {
-                        let value = Vec::new();
+                    if matcher.takes(id, row)? {
+                        let value = match field {
+                            SortField::ArchivedAt => terms::time_value(row.marks.archived).to_vec(),
+                            _ => Vec::new(),
+                        };
                         return Ok(Some(Place { value, id }));
                     }
                 }

@@ -13,6 +13,7 @@ use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, Sha256
 use crate::index::error::IndexError;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Returns the head of the entry that `bytes` hold.
 pub(in crate::index) fn decode_head(bytes: &[u8]) -> Result<EntryHead<'_>, IndexError> {
@@ -424,6 +425,15 @@ impl<'a> EntryRow<'a> {
         }
     }
 
+    /// Returns the path that the source had.
+    pub(in crate::index) fn source_path(&self) -> Cow<'_, str> {
+        if self.in_source_dir {
+            format!("{}{}", self.source_dir, self.head.source_name).into()
+        } else {
+            self.source_dir.into()
+        }
+    }
+
     /// Returns the complete entry: the row with its `id` and `holds`.
     pub(in crate::index) fn entry(&self, id: EntryId, holds: Vec<String>) -> Entry {
         Entry {
@@ -431,11 +441,7 @@ impl<'a> EntryRow<'a> {
             converter: self.head.converter.to_owned(),
             converter_version: self.head.converter_version.map(str::to_owned),
             source_name: self.head.source_name.to_owned(),
-            source_path: if self.in_source_dir {
-                format!("{}{}", self.source_dir, self.head.source_name)
-            } else {
-                self.source_dir.to_owned()
-            },
+            source_path: self.source_path().into_owned(),
             source_name_hex: self.source_name_hex.map(str::to_owned),
             source_modified: self.source_modified,
             archived_at: self.head.archived_at,

@@ -97,6 +97,14 @@ proptest! {
             let to = expected.len().min(3 + limit);
             prop_assert_eq!(ids(&rest.entries), ids(&expected[from..to]));
         }
+        for content in 0..CONTENTS {
+            let content = blob(content).blake3;
+            let has_it = |entry: &&Entry| entry.blake3 == content;
+            let expected: Vec<_> = all.iter().filter(has_it).map(|entry| entry.id).collect();
+            let found = view.with_source(&content).expect("sound");
+            let found: Vec<_> = found.iter().map(|entry| entry.id).collect();
+            prop_assert_eq!(found, expected);
+        }
         let hash = blob(5).sha256.to_string();
         for word in words.iter().map(String::as_str).chain([&hash[..], &hash[..7], &hash[..20]]) {
             let mut ranked = [Vec::new(), Vec::new(), Vec::new()];

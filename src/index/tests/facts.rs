@@ -396,8 +396,9 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
         .prop_map(|(name, query)| Body::ViewSaved(ViewSaved { name, query }));
     let dropped = text(&["mine", "all"]).prop_map(|name| Body::ViewDropped(ViewDropped { name }));
     let config = proptest::option::of(text(&["5", "6"])).prop_map(|new| {
-        let (what, old) = ("limit".to_owned(), None);
-        Body::ConfigChanged(ConfigChanged { what, old, new })
+        let mut changed = ConfigChanged::of("limit");
+        changed.new = new;
+        Body::ConfigChanged(changed)
     });
     let job = Just(Body::JobStarted(JobStarted::new("reprocess", 4)));
     let selected = (1_u64..40, 1_u64..40).prop_map(|(job, entry)| {

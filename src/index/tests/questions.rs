@@ -147,6 +147,7 @@ pub(super) fn filters() -> impl Strategy<Value = Filter> {
             station: either(first.station, second.station),
             process: either(first.process, second.process),
             file: either(first.file, second.file),
+            path: None,
             meta: [first.meta, second.meta].concat(),
             label: [first.label, second.label].concat(),
             job: first.job.or(second.job),

@@ -1,6 +1,7 @@
 //! Writes everything in a view as text, for tests and for verification.
 
 use super::layers::View;
+use crate::event::EvidenceList;
 use crate::id::{ConverterId, EntryId};
 use crate::index::error::IndexError;
 use crate::index::rows::{self, EntryRow};
@@ -69,6 +70,10 @@ impl View {
         line(format!("{holds:?} {:?}", self.pack_states()?));
         line(format!("{:?}", self.locks()));
         line(format!("{:?}", self.saved_views()?));
+        for list in EvidenceList::ALL {
+            let events = self.evidence_list(list, None, usize::MAX)?;
+            line(format!("{list:?} {events:?}"));
+        }
         line(format!("{:?} {:?}", self.counters()?, self.losses()?));
         line(format!(
             "{:?} {:?}",
@@ -124,6 +129,7 @@ impl View {
         add(&mut out, "submissions", &reader.submissions);
         add(&mut out, "disclosures", &reader.disclosures);
         add(&mut out, "actors", &reader.actors);
+        add(&mut out, "evidence", &reader.evidence);
         out
     }
 }

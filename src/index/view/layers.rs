@@ -5,6 +5,7 @@ use crate::event::ConverterRegistered;
 use crate::id::{ConverterId, EntryId, EventSeq, JobId};
 use crate::index::entries::RowGuard;
 use crate::index::error::IndexError;
+use crate::index::marks::NewRow;
 use crate::index::overlay::{Counter, CounterKey, KeyDigest, Overlay, key_digest};
 use crate::index::postings::Bits;
 use crate::index::reader::Reader;
@@ -101,7 +102,7 @@ impl View {
 
     pub(in crate::index) fn stored(&self, id: EntryId) -> Result<Option<Stored>, IndexError> {
         if let Some(row) = self.layered(|layer| layer.entries.get(&id)) {
-            return Ok(Some(Stored::Layer(row)));
+            return Ok(Some(Stored::Layer(row.bytes)));
         }
         Ok(self.reader.entries.get(id)?.map(Stored::Table))
     }
@@ -117,11 +118,11 @@ impl View {
     pub(in crate::index) fn changed_rows(
         &self,
         ids: RangeInclusive<EntryId>,
-    ) -> Vec<(EntryId, &[u8])> {
+    ) -> Vec<(EntryId, &NewRow)> {
         let mut changed = Vec::new();
         for layer in &self.layers {
             let rows = layer.entries.range(ids.clone());
-            changed.extend(rows.map(|(id, row)| (*id, &**row)));
+            changed.extend(rows.map(|(id, row)| (*id, row)));
         }
         // The sort is stable, so the newest layer's row of an entry comes first and is the one that
         // is kept.
@@ -170,14 +171,14 @@ impl View {
                 while let (false, Some((id, row))) =
                     (ended, changed.next_if(|(newer, _)| *newer < id))
                 {
-                    ended = each(id, row)?.is_break();
+                    ended = each(id, &row.bytes)?.is_break();
                 }
                 if ended {
                     return Ok(false);
                 }
                 let row = changed
                     .next_if(|(newer, _)| *newer == id)
-                    .map_or(row, |(_, row)| row);
+                    .map_or(row, |(_, row)| &row.bytes);
                 ended = each(id, row)?.is_break();
                 if ended {
                     return Ok(false);
@@ -189,7 +190,7 @@ impl View {
             return Ok(());
         }
         for (id, row) in changed {
-            if each(id, row)?.is_break() {
+            if each(id, &row.bytes)?.is_break() {
                 break;
             }
         }

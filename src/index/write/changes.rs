@@ -38,7 +38,7 @@ pub(super) fn spans<'a>(
             id: *id,
             low,
             known: id.0 <= newest,
-            row,
+            row: &row.bytes,
         };
         match spans.last_mut() {
             Some(last) if last.span == span => last.entries.push(entry),

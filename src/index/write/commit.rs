@@ -52,6 +52,7 @@ pub(in crate::index) fn begin(db: &Database, store: StoreId) -> Result<(), Index
     txn.open_table(tables::SUBMISSIONS)?;
     txn.open_table(tables::DISCLOSURES)?;
     txn.open_table(tables::ACTORS)?;
+    txn.open_table(tables::EVIDENCE)?;
     txn.commit()?;
     Ok(())
 }
@@ -161,7 +162,7 @@ fn write_entries(
     let (newest, _) = group_of(reader.totals.newest_entry);
     let rows = overlay.entries.iter().map(|(id, row)| {
         let (group, place) = group_of(id.0);
-        (group, place, &**row)
+        (group, place, &*row.bytes)
     });
     let rows: Vec<_> = rows.collect();
     let begun = rows.partition_point(|(group, ..)| *group <= newest);
@@ -352,6 +353,10 @@ fn write_small(txn: &WriteTransaction, overlay: &Overlay) -> Result<(), IndexErr
             Some(row) => drop(submissions.insert(key, rows::encode(row).as_slice())?),
             None => drop(submissions.remove(key)?),
         }
+    }
+    let mut evidence = txn.open_table(tables::EVIDENCE)?;
+    for (key, ()) in overlay.evidence.iter() {
+        evidence.insert(key, ())?;
     }
     let mut counters = txn.open_table(tables::COUNTERS)?;
     for (key, counter) in &small.counters {

@@ -40,6 +40,7 @@ macro_rules! each_table {
         $each(&$reader.submissions, tables::SUBMISSIONS $(, $more)*)?;
         $each(&$reader.disclosures, tables::DISCLOSURES $(, $more)*)?;
         $each(&$reader.actors, tables::ACTORS $(, $more)*)?;
+        $each(&$reader.evidence, tables::EVIDENCE $(, $more)*)?;
     };
 }
 

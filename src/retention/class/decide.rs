@@ -1,9 +1,10 @@
 //! Decides about one entry by its class: when each part is due, and what goes.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Base, Class, Keep};
-use crate::entry::{Attempt, Entry, Outcome, Part};
+use crate::complete::Complete;
+use crate::entry::{Attempt, Entry, Outcome, Part, whole_part};
 use crate::time::Timestamp;
 
 /// Clocks that nobody has set begin in 1970, and those of FAT file systems on 1 January 1980. This
@@ -29,6 +30,10 @@ pub enum Due {
         /// Why.
         why: Undated,
     },
+}
+
+fn whole_due<S: Serializer>(due: &Due, to: S) -> Result<S::Ok, S::Error> {
+    Complete::new(due, &["due", "at", "from", "why"]).serialize(to)
 }
 
 impl Due {
@@ -76,10 +81,10 @@ impl Undated {
 #[non_exhaustive]
 pub struct PartDue {
     /// The part.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "whole_part")]
     pub part: Part,
     /// When.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "whole_due")]
     pub due: Due,
     /// The rule.
     pub rule: String,

@@ -39,6 +39,7 @@ fn covers(wide: &Filter, narrow: &Filter) -> bool {
         && one(&wide.station, &narrow.station)
         && one(&wide.process, &narrow.process)
         && one(&wide.file, &narrow.file)
+        && one(&wide.path, &narrow.path)
         && wide.meta.iter().all(|pair| narrow.meta.contains(pair))
         && wide.label.iter().all(|label| {
             let mut labels = narrow.label.iter();

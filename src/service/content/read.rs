@@ -1,14 +1,23 @@
 //! Reads the bytes of archived sources and reports.
 
+use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 
 use crate::archive::{Archive, BlobReader};
 use crate::entry::{Entry, PurgedPart};
-use crate::id::AttemptNo;
+use crate::id::{AttemptNo, BlobId};
 use crate::service::time::Zone;
 use crate::{Error, ErrorKind, Result};
 
 const CHUNK_BYTES: usize = 64 << 10;
+
+/// Returns the hash of what a file holds.
+pub fn content_of(path: &Path) -> io::Result<BlobId> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(path)?)?;
+    Ok(BlobId::from_bytes(*hasher.finalize().as_bytes()))
+}
 
 /// Opens the source of `entry`, unless it is not there.
 pub fn open_source(archive: &Archive, entry: &Entry, zone: &Zone) -> Result<BlobReader> {

@@ -1,8 +1,11 @@
 //! The filters that select entries, in the words of people. All doors take the same.
 
+use super::stated::Stated;
+use crate::convert::IdentityDigits;
 use crate::entry::{CauseId, Status};
 use crate::id::JobId;
-use crate::query::{Filter, Held, Purged, Suspicious};
+use crate::index::is_unclosed;
+use crate::query::{Filter, Held, Suspicious};
 use crate::service::time::{Zone, parse_when};
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind, Result};
@@ -43,7 +46,7 @@ pub struct Criteria {
     /// pending, success, failed, suspended, skipped or rejected; may be repeated
     #[cfg_attr(feature = "cli", arg(long, value_delimiter = ','))]
     pub status: Vec<Status>,
-    /// Serial number
+    /// Serial number, with * for any text
     #[cfg_attr(feature = "cli", arg(long))]
     pub serial: Option<String>,
     /// Part number
@@ -58,6 +61,9 @@ pub struct Criteria {
     /// File name, with * ? [a-z]
     #[cfg_attr(feature = "cli", arg(long, value_name = "GLOB"))]
     pub file: Option<String>,
+    /// Path of the source, such as 'line3/**/*.csv'; a folder selects all below it
+    #[cfg_attr(feature = "cli", arg(long, value_name = "GLOB"))]
+    pub path: Option<String>,
     /// Metadata with exactly this value; may be repeated
     #[cfg_attr(feature = "cli", arg(long, value_name = "K=V", value_parser = crate::service::words::parse_pair))]
     pub meta: Vec<(String, String)>,
@@ -94,6 +100,12 @@ pub struct Criteria {
     /// With a suspicious last result
     #[cfg_attr(feature = "cli", arg(long))]
     pub suspicious: bool,
+    /// Whose last success this identity of a converter made, by its first digits
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "DIGITS", hide_short_help = true)
+    )]
+    pub made_by: Option<IdentityDigits>,
     /// Whose last success another identity of the converter made
     #[cfg_attr(feature = "cli", arg(long))]
     pub outdated: bool,
@@ -101,30 +113,38 @@ pub struct Criteria {
 
 impl Filters {
     /// Returns the filter that these words state. Dates are read in `zone`, as of `now`.
-    /// [`in_store`](super::in_store) completes it.
-    pub fn to_filter(&self, now: Timestamp, zone: &Zone) -> Result<Filter> {
+    pub fn to_filter(&self, now: Timestamp, zone: &Zone) -> Result<Stated> {
         self.criteria.to_filter(&self.period, now, zone)
     }
 }
 
+impl Period {
+    /// Returns the filter that these dates state.
+    pub fn to_filter(&self, now: Timestamp, zone: &Zone) -> Result<Filter> {
+        let (from, to) = ends(self.from.as_deref(), self.to.as_deref(), now, zone)?;
+        Ok(Filter {
+            from,
+            to,
+            ..Filter::default()
+        })
+    }
+}
+
 impl Criteria {
-    /// Returns the filter that these words and `period` state together. It is complete after
-    /// `in_store`.
-    pub fn to_filter(&self, period: &Period, now: Timestamp, zone: &Zone) -> Result<Filter> {
-        let (from, to) = ends(period.from.as_deref(), period.to.as_deref(), now, zone)?;
+    /// Returns the filter that these words and `period` state together.
+    pub fn to_filter(&self, period: &Period, now: Timestamp, zone: &Zone) -> Result<Stated> {
+        check_pattern("file", self.file.as_deref())?;
+        check_pattern("path", self.path.as_deref())?;
         let (file_time_from, file_time_to) = ends(
             self.file_time_from.as_deref(),
             self.file_time_to.as_deref(),
             now,
             zone,
         )?;
-        Ok(Filter {
-            ids: Vec::new(),
+        let of_period = period.to_filter(now, zone)?;
+        let filter = Filter {
             converter: self.converter.clone(),
-            converter_version: None,
             status: self.status.clone(),
-            from,
-            to,
             file_time_from,
             file_time_to,
             serial: self.serial.clone(),
@@ -132,23 +152,36 @@ impl Criteria {
             station: self.station.clone(),
             process: self.process.clone(),
             file: self.file.clone(),
+            path: self.path.clone(),
             meta: self.meta.clone(),
             label: self.label.clone(),
             hold: self.hold.clone().map(Held::from),
             job: self.job,
-            report_id: None,
             text: self.text.clone(),
             failure: self.failure,
-            // `in_store` fills in which converters are meant.
-            made_by: self.outdated.then(Vec::new),
             suspicious: if self.suspicious {
                 Suspicious::Only
             } else {
                 Suspicious::Include
             },
-            purged: Purged::Exclude,
+            ..of_period
+        };
+        Ok(Stated {
+            filter,
+            made_by: self.made_by.clone(),
+            outdated: self.outdated,
         })
     }
+}
+
+/// Refuses a pattern that selects nothing because of a slip.
+fn check_pattern(key: &str, pattern: Option<&str>) -> Result<()> {
+    let Some(pattern) = pattern.filter(|pattern| is_unclosed(pattern)) else {
+        return Ok(());
+    };
+    let said = format!("the pattern '{pattern}' of --{key} has a [ that is never closed");
+    Err(Error::new(ErrorKind::Invalid, said)
+        .hint("[a-z] stands for one of a set; write [[] for the bracket itself"))
 }
 
 /// Returns both ends of a period. Refuses an empty one.

@@ -8,7 +8,7 @@ use crate::index::fold;
 /// Fewest digits of a hash that are searched for.
 const HASH_DIGITS_MIN: usize = 6;
 /// Fewest letters of the end of a serial that are searched for.
-const END_LETTERS_MIN: usize = 4;
+pub const END_LETTERS_MIN: usize = 4;
 /// Digits of a whole hash.
 const HASH_DIGITS: usize = 64;
 

@@ -22,7 +22,6 @@ pub struct EntryObject<'a> {
     /// The whole path of the source file.
     source_path: &'a str,
     /// The bytes of the name in hexadecimal digits, where they are no UTF-8.
-    #[serde(skip_serializing_if = "Option::is_none")]
     source_name_hex: Option<&'a str>,
     /// When the source file was last changed.
     source_modified: Option<Timestamp>,
@@ -128,8 +127,7 @@ pub struct FoundEntry<'a> {
     /// The entry.
     #[serde(flatten)]
     entry: EntryObject<'a>,
-    /// Its contents that have the hash, if a hash was looked for.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Its contents that have the hash that was looked for.
     matches: Vec<FoundContent>,
 }
 

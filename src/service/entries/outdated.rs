@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::Result;
 use crate::convert::identity_of;
 use crate::id::ConverterId;
-use crate::query::Filter;
 use crate::service::desk::Desk;
 use crate::service::words::{counted, in_shell};
 
@@ -30,19 +29,6 @@ pub fn current_identities(desk: &Desk) -> Result<BTreeMap<String, ConverterId>> 
         }
     }
     Ok(identities)
-}
-
-/// Returns a filter in words with what the store knows: which converters `outdated`
-/// means.
-///
-/// Until then such a filter selects nothing.
-pub fn in_store(filter: Filter, desk: &Desk) -> Result<Filter> {
-    if filter.made_by.as_ref().is_some_and(Vec::is_empty) {
-        let current = current_identities(desk)?;
-        desk.archive.only_outdated(filter, &current)
-    } else {
-        Ok(filter)
-    }
 }
 
 /// Says how many entries an older identity of a converter made, and what to do. `config` is the

@@ -5,32 +5,34 @@
 
 use std::collections::BTreeSet;
 
-use super::outdated::in_store;
+use super::found::END_LETTERS_MIN;
+use super::known_names::{did_you_mean, unknown_name};
+use super::stated::Stated;
 use crate::archive::{Archive, Snapshot};
-use crate::convert::suggest;
+use crate::convert::{IdentityDigits, suggest};
 use crate::host::Config;
 use crate::id::EntryId;
 use crate::index::is_same_name;
-use crate::query::Filter;
+use crate::query::{Filter, Purged};
 use crate::service::desk::Desk;
+use crate::service::words::{counted, in_shell};
 use crate::{Error, ErrorKind, Result};
 
-/// Fewest hex digits of an identity that select a converter.
-const IDENTITY_DIGITS_MIN: usize = 6;
-
 /// Selected entries: named by id, or described by a filter.
+///
+/// `F` is [`Stated`] until the store has completed the filter.
 #[derive(Debug)]
-pub enum Selected {
+pub enum Selected<F = Filter> {
     /// Exactly these.
     Ids(Vec<EntryId>),
     /// All that match.
-    Filter(Box<Filter>),
+    Filter(Box<F>),
 }
 
-impl Selected {
+impl Selected<Stated> {
     /// Returns the selection. Refuses an empty one, which would mean every entry, and ids mixed
     /// with filters.
-    pub fn of(ids: Vec<EntryId>, filter: Filter) -> Result<Self> {
+    pub fn of(ids: Vec<EntryId>, filter: Stated) -> Result<Self> {
         match (ids.is_empty(), filter.is_empty()) {
             (false, true) => Ok(Self::Ids(ids)),
             (true, false) => Ok(Self::Filter(Box::new(filter))),
@@ -44,12 +46,10 @@ impl Selected {
     }
 
     /// Returns the selection with what only the store knows of its filter.
-    pub fn in_store(self, desk: &Desk) -> Result<Self> {
+    pub fn in_store(self, desk: &Desk) -> Result<Selected> {
         match self {
-            Self::Filter(filter) => {
-                in_store(*filter, desk).map(|filter| Self::Filter(Box::new(filter)))
-            }
-            Self::Ids(ids) => Ok(Self::Ids(ids)),
+            Self::Filter(stated) => Ok(Selected::Filter(Box::new(stated.in_store(desk)?))),
+            Self::Ids(ids) => Ok(Selected::Ids(ids)),
         }
     }
 }
@@ -59,6 +59,105 @@ pub fn nothing_selected() -> Error {
     Error::new(ErrorKind::NotFound, "no entry matches").hint(
         "`annals list` with the same filters shows what they select; purged entries are left out",
     )
+}
+
+/// Returns why a filter probably selects nothing, and the command that would help.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn why_nothing(
+    filter: &Filter,
+    snapshot: &Snapshot,
+    config: Option<&Config>,
+) -> Result<String> {
+    if let Err(error) = refuse_unknown_converters(filter, snapshot, config) {
+        if error.kind() != ErrorKind::NotFound {
+            return Err(error);
+        }
+        let hint = error.next_step().unwrap_or_default();
+        return Ok(format!("{}; {hint}", error.message()));
+    }
+    let all = Filter::default().purged(Purged::Include);
+    if snapshot.count(&all)? == 0 {
+        let begin = "`annals archive PATH -c CONVERTER` archives the first";
+        return Ok(format!("nothing is archived yet; {begin}"));
+    }
+    let purged = filter.clone().purged(Purged::Include);
+    let gone = snapshot.count(&purged)?;
+    if gone > 0 && filter.purged == Purged::Exclude {
+        let were = counted(gone, "matching entry was", "matching entries were");
+        return Ok(format!("{were} purged; --purged lists them, too"));
+    }
+    if filter.made_by.as_ref().is_some_and(Vec::is_empty) {
+        let identities = "`annals promotion show CONVERTER` lists the identities of a converter";
+        return Ok(format!(
+            "no entry was last converted by such an identity; {identities}"
+        ));
+    }
+    if let Some(unknown) = unknown_name(filter, snapshot)? {
+        return Ok(unknown);
+    }
+    let unit = filter.serial.as_ref().or(filter.part.as_ref());
+    if let Some(text) = unit {
+        let find = format!("annals find {}", in_shell(text));
+        return Ok(format!(
+            "no entry matches; `{find}` looks for beginnings and ends, too"
+        ));
+    }
+    if let Some(file) = filter
+        .file
+        .as_ref()
+        .filter(|file| !file.contains(['*', '?', '[']))
+    {
+        let pattern = in_shell(&format!("*{file}*")).into_owned();
+        return Ok(format!(
+            "no file has exactly this name; --file {pattern} looks inside names"
+        ));
+    }
+    if let Some((name, _)) = filter.meta.first() {
+        let text = "--text looks inside values";
+        return Ok(format!(
+            "no entry matches; --meta {name}=... wants the whole value, {text}"
+        ));
+    }
+    Ok("no entry matches all of the filters; `annals list` without some of them shows more".into())
+}
+
+/// Returns why the quick search for a text finds nothing, and the command that would help.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn why_nothing_found(text: &str, snapshot: &Snapshot) -> Result<String> {
+    let all = || Filter::default().purged(Purged::Include);
+    let shown = in_shell(text);
+    if text.contains(['*', '?', '[']) {
+        let serial = all().serial(text);
+        let option = if text.contains('/') {
+            "path"
+        } else if !text.contains(['?', '[']) && snapshot.count_up_to(&serial, 1)?.n > 0 {
+            "serial"
+        } else if snapshot.count_up_to(&all().file(text), 1)?.n > 0 || text.contains(['?', '[']) {
+            "file"
+        } else {
+            "serial"
+        };
+        return Ok(format!(
+            "a search takes no patterns; `annals list --{option} {shown}` does"
+        ));
+    }
+    let ends = format!("*{text}");
+    if text.chars().count() < END_LETTERS_MIN
+        && snapshot.count_up_to(&all().serial(ends.as_str()), 1)?.n > 0
+    {
+        return Ok(format!(
+            "ends of serials are found from {END_LETTERS_MIN} letters on; `annals list --serial \
+             {}` lists those that end so",
+            in_shell(&ends)
+        ));
+    }
+    Ok(format!(
+        "`annals list --text {shown}` looks inside names, errors and metadata too"
+    ))
 }
 
 /// Returns the error for an entry that does not exist.
@@ -94,8 +193,8 @@ fn unknown_converter(name: &str, known: &BTreeSet<String>) -> Error {
         ErrorKind::NotFound,
         format!("no entry was archived for a converter '{name}', and none is configured"),
     );
-    match suggest(name, known.iter().map(String::as_str)) {
-        Some(meant) => error.hint(format!("did you mean '{meant}'?")),
+    match did_you_mean(name, known.iter().map(String::as_str)) {
+        Some(question) => error.hint(question),
         None => error.hint("`annals stats --by converter` lists the converters"),
     }
 }
@@ -115,10 +214,9 @@ pub fn refuse_unknown_version(
     let mut known: BTreeSet<String> = configured
         .map(|config| config.converter.name.clone())
         .collect();
+    let digits = wanted.parse::<IdentityDigits>();
     for recorded in archive.converters()? {
-        if wanted.len() >= IDENTITY_DIGITS_MIN
-            && recorded.converter_id.to_string().starts_with(wanted)
-        {
+        if (digits.as_ref()).is_ok_and(|digits| digits.begin(&recorded.converter_id)) {
             return Ok(());
         }
         known.extend(recorded.version);

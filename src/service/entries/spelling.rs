@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::filters::{Criteria, Filters, Period};
-use crate::convert::suggest;
+use crate::convert::{IdentityDigits, suggest};
 use crate::query::{Filter, Suspicious};
 use crate::service::words::{in_shell, parse_pair};
 use crate::time::Timestamp;
@@ -36,7 +36,7 @@ pub enum Takes {
 
 impl Filters {
     /// All keys, in the order in which they are written.
-    pub const KEYS: [FilterKey; 19] = [
+    pub const KEYS: [FilterKey; 21] = [
         key("converter", Takes::Many),
         key("status", Takes::Many),
         key("from", Takes::One),
@@ -46,6 +46,7 @@ impl Filters {
         key("station", Takes::One),
         key("process", Takes::One),
         key("file", Takes::One),
+        key("path", Takes::One),
         key("meta", Takes::Many),
         key("label", Takes::Many),
         key("hold", Takes::One),
@@ -55,6 +56,7 @@ impl Filters {
         key("text", Takes::One),
         key("failure", Takes::One),
         key("suspicious", Takes::Flag),
+        key("made_by", Takes::One),
         key("outdated", Takes::Flag),
     ];
 
@@ -102,6 +104,7 @@ impl Filters {
             "station" => set(&mut one.station, key, value)?,
             "process" => set(&mut one.process, key, value)?,
             "file" => set(&mut one.file, key, value)?,
+            "path" => set(&mut one.path, key, value)?,
             "meta" => {
                 let pair = parse_pair(value).map_err(|why| wrong(key, value, why))?;
                 one.meta.push(pair);
@@ -114,6 +117,7 @@ impl Filters {
             "text" => set(&mut one.text, key, value)?,
             "failure" => set(&mut one.failure, key, value)?,
             "suspicious" => one.suspicious = read(key, value)?,
+            "made_by" => set(&mut one.made_by, key, value)?,
             "outdated" => one.outdated = read(key, value)?,
             _ => return Err(unknown(key)),
         }
@@ -138,6 +142,7 @@ impl Filters {
         many("station", &mut one.station.iter().cloned());
         many("process", &mut one.process.iter().cloned());
         many("file", &mut one.file.iter().cloned());
+        many("path", &mut one.path.iter().cloned());
         let meta = one.meta.iter();
         many(
             "meta",
@@ -151,6 +156,7 @@ impl Filters {
         many("text", &mut one.text.iter().cloned());
         many("failure", &mut one.failure.iter().map(ToString::to_string));
         many("suspicious", &mut flag(one.suspicious));
+        many("made_by", &mut one.made_by.iter().map(ToString::to_string));
         many("outdated", &mut flag(one.outdated));
         pairs
     }
@@ -170,6 +176,7 @@ impl Filters {
                 station: filter.station.clone(),
                 process: filter.process.clone(),
                 file: filter.file.clone(),
+                path: filter.path.clone(),
                 meta: filter.meta.clone(),
                 label: filter.label.clone(),
                 hold: filter.hold.clone().map(String::from),
@@ -179,7 +186,11 @@ impl Filters {
                 text: filter.text.clone(),
                 failure: filter.failure,
                 suspicious: filter.suspicious == Suspicious::Only,
-                outdated: filter.made_by.is_some(),
+                made_by: match filter.made_by.as_deref() {
+                    Some([only]) => Some(IdentityDigits::whole(only.id)),
+                    _ => None,
+                },
+                outdated: filter.made_by.as_ref().is_some_and(|all| all.len() != 1),
             },
             period: Period {
                 from: filter.from.map(time),
@@ -343,6 +354,7 @@ mod tests {
             (_, "to" | "file_time_to") => "today",
             (_, "meta") => "line=3=a",
             (_, "job") => "7",
+            (_, "made_by") => "3f09a1b2",
             (_, "failure") => "3f09a1b2c4",
             _ => "-Müller's \"A&B\"",
         };
@@ -358,9 +370,9 @@ mod tests {
         let object = serde_json::to_string(&filters).expect("json");
         let back: Filters = serde_json::from_str(&object).expect("json");
         assert_eq!(back, filters);
-        let filter = filters.to_filter(now(), &Zone::Utc).expect("valid");
-        let again = Filters::of(&filter).to_filter(now(), &Zone::Utc);
-        assert_eq!(again.expect("valid"), filter);
+        let stated = filters.to_filter(now(), &Zone::Utc).expect("valid");
+        let again = Filters::of(&stated.filter).to_filter(now(), &Zone::Utc);
+        assert_eq!(again.expect("valid").filter, stated.filter);
     }
 
     /// The command line is what clap reads, not what this file believes it reads.

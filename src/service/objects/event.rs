@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::archive::{Archive, Leaf};
-use crate::event::ActorKind;
+use crate::convert::suggest;
+use crate::event::{ActorKind, Body};
 use crate::{Error, ErrorKind};
 
 /// Returns the line of an event with its personal values, and with what became of the others.
@@ -60,10 +61,48 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// Returns true when the event is of type `kind`: in full, such as `annals.archived.v1`, or short,
-/// such as `archived`.
-pub fn is_of_type(leaf: &Leaf, kind: &str) -> bool {
-    Envelope::of(leaf).is_ok_and(|envelope| envelope.kind == kind || bare(&envelope.kind) == kind)
+/// The types of events that somebody asks for. None named means every type.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventTypes(Vec<&'static str>);
+
+impl EventTypes {
+    /// Returns the types of these names: in full, such as `annals.archived.v1`, or short, such as
+    /// `archived`. Fails on a name that no event can have.
+    pub fn named(names: &[String]) -> Result<Self, Error> {
+        let kinds = names.iter().map(|name| {
+            let mut known = Body::KINDS.iter().copied();
+            let found = known.find(|kind| kind == name || bare(kind) == name);
+            found.ok_or_else(|| unknown_type(name))
+        });
+        kinds.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Returns true when an event whose type is `kind`, in full, is asked for.
+    pub fn include(&self, kind: &str) -> bool {
+        self.0.is_empty() || self.0.contains(&kind)
+    }
+
+    /// Returns true when the event is asked for.
+    pub fn include_leaf(&self, leaf: &Leaf) -> bool {
+        self.0.is_empty() || Envelope::of(leaf).is_ok_and(|it| self.include(&it.kind))
+    }
+
+    /// Returns every name of every type: the short ones, then those in full.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let kinds = Body::KINDS.iter().copied();
+        kinds.clone().map(bare).chain(kinds)
+    }
+}
+
+fn unknown_type(name: &str) -> Error {
+    let error = Error::new(
+        ErrorKind::Invalid,
+        format!("there is no type of event '{name}'"),
+    );
+    error.hint(match suggest(name, EventTypes::names()) {
+        Some(meant) => format!("did you mean '{meant}'?"),
+        None => "such as archived, converted, reported or purged; docs/format.md has all".into(),
+    })
 }
 
 /// Returns a type without `annals.` and its version, such as `.v1`.
@@ -87,12 +126,18 @@ mod tests {
             line: r#"{"specversion":"1.0","type":"annals.hold.placed.v1","time":"2026-03-01T08:30:00+01:00","data":{}}"#.into(),
             raw: None,
         };
-        for kind in ["annals.hold.placed.v1", "hold.placed"] {
-            assert!(is_of_type(&leaf, kind), "{kind}");
+        let wanted = |name: &str| EventTypes::named(&[name.to_owned()]);
+        for name in ["annals.hold.placed.v1", "hold.placed"] {
+            assert!(wanted(name).expect("a type").include_leaf(&leaf), "{name}");
         }
-        for kind in ["hold", "placed", "annals.hold.placed", ""] {
-            assert!(!is_of_type(&leaf, kind), "{kind}");
+        assert!(!wanted("archived").expect("a type").include_leaf(&leaf));
+        assert!(EventTypes::default().include_leaf(&leaf));
+        for name in ["hold", "placed", "annals.hold.placed", "", "true"] {
+            let refused = wanted(name).expect_err("a name that no event has");
+            assert_eq!(refused.kind(), ErrorKind::Invalid, "{name}");
         }
+        let refused = wanted("archivd").expect_err("a misspelt name");
+        assert_eq!(refused.next_step(), Some("did you mean 'archived'?"));
         assert_eq!(bare("annals.archived.v12"), "archived");
         assert_eq!(bare("org.example.thing"), "org.example.thing");
     }

@@ -31,7 +31,7 @@ pub struct FailureObject<'a> {
     /// The error of that entry.
     example_error: Option<&'a str>,
     /// The command that deals with exactly these entries.
-    command: String,
+    pub command: String,
 }
 
 impl<'a> FailureObject<'a> {

@@ -4,8 +4,10 @@ use serde::Serialize;
 
 use super::job_failures::Failures;
 use crate::archive::{Archive, Job, JobState};
-use crate::event::{Actor, JobFinished, JobStarted};
+use crate::complete::Complete;
+use crate::event::{Actor, JobFinished, JobPriority, JobStarted, JudgedBy};
 use crate::id::{EventSeq, JobId};
+use crate::query::recorded_filter;
 use crate::service::time::Zone;
 use crate::time::Timestamp;
 use crate::{Error, ErrorKind};
@@ -23,7 +25,7 @@ pub struct JobObject<'a> {
     started_by: &'a str,
     /// What it was started with.
     #[serde(flatten)]
-    started: &'a JobStarted,
+    started: WholeStart<'a>,
     /// How many entries it tried.
     processed: Option<u64>,
     /// How many were converted.
@@ -44,6 +46,47 @@ pub struct JobObject<'a> {
     done: Option<u64>,
     /// How long the rest of a running job takes at its rate so far.
     left_s: Option<u64>,
+}
+
+/// All fields of the rules by which a job compares.
+const RULES_FIELDS: &[&str] = &["converter", "strict", "ignore", "tolerance", "keys"];
+
+/// What a job was started with; every field is there, and the selection is an object.
+#[derive(Debug, Serialize)]
+struct WholeStart<'a> {
+    kind: &'a str,
+    #[serde(serialize_with = "recorded_filter")]
+    selection: &'a str,
+    converter_version: &'a str,
+    params: &'a str,
+    total: u64,
+    reason: Option<&'a str>,
+    submit: Option<&'a str>,
+    on_error: Option<&'a str>,
+    retry_of: Option<JobId>,
+    priority: JobPriority,
+    compare: Option<Vec<Complete<&'a JudgedBy>>>,
+}
+
+impl<'a> WholeStart<'a> {
+    fn of(started: &'a JobStarted) -> Self {
+        Self {
+            kind: &started.kind,
+            selection: &started.selection,
+            converter_version: &started.converter_version,
+            params: &started.params,
+            total: started.total,
+            reason: started.reason.as_deref(),
+            submit: started.submit.as_deref(),
+            on_error: started.on_error.as_deref(),
+            retry_of: started.retry_of,
+            priority: started.priority,
+            compare: started.compare.as_ref().map(|all| {
+                let whole = |judged| Complete::new(judged, RULES_FIELDS);
+                all.iter().map(whole).collect()
+            }),
+        }
+    }
 }
 
 /// A job and its failures.
@@ -94,7 +137,7 @@ impl ShownJob {
             state: self.job.state(),
             started_at: self.at,
             started_by: &self.by.id,
-            started,
+            started: WholeStart::of(started),
             processed: number(|job| job.processed),
             successful: number(|job| job.successful),
             failed: number(|job| job.failed),

@@ -16,7 +16,7 @@ mod timeline;
 mod why;
 
 pub use error::ErrorObject;
-pub use event::{Envelope, bare, is_of_type, revealed};
+pub use event::{Envelope, EventTypes, bare, revealed};
 pub use failure::{FailureObject, command_for};
 pub use hold::HoldObject;
 pub use job::{JobObject, JobWithFailures, ShownJob};

@@ -16,7 +16,6 @@ pub struct Personal {
     #[serde(flatten)]
     value: PersonalValue,
     /// Why it was erased.
-    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 

@@ -3,10 +3,15 @@
 use serde::Serialize;
 
 use crate::archive::{Promotion, Waiver};
-use crate::event::{ConverterRegistered, EntryRanges, GateEvidence};
+use crate::event::{ConverterRegistered, EntryRanges, GateEvidence, whole_evidence};
 use crate::id::{ConverterId, EventSeq};
+use crate::query::recorded_filter;
 use crate::service::time::Zone;
 use crate::time::Timestamp;
+
+/// The evidence of a promotion, with every field.
+#[derive(Debug, Serialize)]
+struct WholeEvidence<'a>(#[serde(serialize_with = "whole_evidence")] &'a GateEvidence);
 
 /// A promotion as one JSON object.
 #[derive(Debug, Serialize)]
@@ -28,7 +33,7 @@ pub struct PromotionObject<'a> {
     /// Why.
     reason: &'a str,
     /// What the test found.
-    evidence: Option<&'a GateEvidence>,
+    evidence: Option<WholeEvidence<'a>>,
 }
 
 impl<'a> PromotionObject<'a> {
@@ -44,10 +49,14 @@ impl<'a> PromotionObject<'a> {
             before: fact.before,
             grounds: fact.grounds.name(),
             reason: &fact.reason,
-            evidence: fact.evidence.as_ref(),
+            evidence: fact.evidence.as_ref().map(WholeEvidence),
         }
     }
 }
+
+/// The filter of a waiver, as an object.
+#[derive(Debug, Serialize)]
+struct RecordedFilter<'a>(#[serde(serialize_with = "recorded_filter")] &'a str);
 
 /// A waiver as one JSON object.
 #[derive(Debug, Serialize)]
@@ -65,7 +74,7 @@ pub struct WaiverObject<'a> {
     /// The entries that it is for.
     entries: Option<&'a EntryRanges>,
     /// The filter of the entries that it is for.
-    filter: Option<&'a str>,
+    filter: Option<RecordedFilter<'a>>,
     /// The words of the errors that it is for.
     cause: Option<&'a str>,
     /// Why.
@@ -85,7 +94,7 @@ impl<'a> WaiverObject<'a> {
             candidate: fact.candidate,
             until: fact.until.map(|until| zone.exact(until)),
             entries: Some(&fact.entries).filter(|entries| !entries.is_empty()),
-            filter: fact.filter.as_deref(),
+            filter: fact.filter.as_deref().map(RecordedFilter),
             cause: fact.cause.as_deref(),
             reason: &fact.reason,
             revoked_by: waiver.revoked,

@@ -1,13 +1,14 @@
 //! What the attempts of an entry ran on.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::Result;
 use crate::archive::Archive;
+use crate::complete::Complete;
 use crate::entry::{Entry, Meta};
 use crate::id::AttemptNo;
 
-/// What one attempt ran on; without members where that is not recorded.
+/// What one attempt ran on; null where that is not recorded.
 #[derive(Debug, Serialize)]
 pub struct RanOn {
     /// The attempt.
@@ -15,8 +16,13 @@ pub struct RanOn {
     /// Whether it is recorded.
     recorded: bool,
     /// The interpreter, packages, system and machine, by name.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "whole_environment")]
     runs_on: Meta,
+}
+
+fn whole_environment<S: Serializer>(runs_on: &Meta, to: S) -> Result<S::Ok, S::Error> {
+    let fields = &["interpreter", "packages", "system", "machine"];
+    Complete::new(runs_on, fields).serialize(to)
 }
 
 /// Returns what each attempt of an entry ran on.

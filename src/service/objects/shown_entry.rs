@@ -18,7 +18,6 @@ pub struct ShownEntry<'a> {
     #[serde(flatten)]
     pub entry: EntryObject<'a>,
     /// What became of its personal values, the oldest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub personal: Vec<Personal>,
     /// What each attempt ran on.
     pub ran_on: Vec<RanOn>,

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::Result;
-use crate::archive::{Group, MakerGroup, Snapshot, Stats};
+use crate::archive::{Bin, Group, MakerGroup, Snapshot, Stats};
+use crate::entry::Status;
 use crate::query::{Filter, Suspicious};
 use crate::service::desk::Desk;
 use crate::service::entries::current_identities;
@@ -13,6 +14,7 @@ use crate::time::Timestamp;
 /// What totals are broken down by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum By {
     /// The converter that entries were archived for
@@ -30,11 +32,29 @@ pub enum By {
 }
 
 impl By {
-    /// Returns the groups of totals: `stats` of the whole store, or counts over time in `zone`.
-    pub fn groups(self, stats: &Stats, snapshot: &Snapshot, zone: &Zone) -> Result<Vec<Group>> {
+    /// Returns the groups of totals: those of `stats`, or counts over time in `zone`. `filter`
+    /// says when they were archived.
+    pub fn groups(
+        self,
+        stats: &Stats,
+        snapshot: &Snapshot,
+        filter: &Filter,
+        zone: &Zone,
+    ) -> Result<Vec<Group>> {
+        let is_whole = filter.from.is_none() && filter.to.is_none();
         let every = match self {
-            Self::Converter => return Ok(stats.converters.clone()),
-            Self::Status => return Ok(stats.statuses.clone()),
+            Self::Converter if is_whole => return Ok(stats.converters.clone()),
+            Self::Status if is_whole => return Ok(stats.statuses.clone()),
+            Self::Converter => {
+                let names = stats.converters.iter().map(|group| group.name.clone());
+                let own = |name: String| (name.clone(), filter.clone().converter(name));
+                return counted(snapshot, names.map(own));
+            }
+            Self::Status => {
+                let own =
+                    |status: Status| (status.name().to_owned(), filter.clone().status(status));
+                return counted(snapshot, Status::ALL.into_iter().map(own));
+            }
             Self::Hour => Every::Hour,
             Self::Day => Every::Day,
             Self::Week => Every::Week,
@@ -43,19 +63,43 @@ impl By {
         let (Some(oldest), Some(newest)) = (stats.oldest, stats.newest) else {
             return Ok(Vec::new());
         };
+        let oldest = filter.from.map_or(oldest, |from| from.max(oldest));
+        let newest = filter.to.map_or(newest, |to| to.min(newest));
+        if newest.micros() < oldest.micros() {
+            return Ok(Vec::new());
+        }
         let edges = every.edges(oldest, newest, zone);
-        let bins = snapshot.counts_by(&Filter::default(), &edges)?.into_iter();
+        let bins = snapshot.counts_by(filter, &edges)?.into_iter();
         let bins = bins.filter(|bin| bin.entries > 0);
-        let groups = bins.map(|bin| Group {
-            name: every.name(bin.from, zone),
-            entries: bin.entries,
-            sources_bytes: bin.bytes,
-            success: bin.success,
-            failed: bin.failed,
-            pending: bin.pending,
-            other: bin.other,
-        });
-        Ok(groups.collect())
+        Ok(bins
+            .map(|bin| group(every.name(bin.from, zone), &bin))
+            .collect())
+    }
+}
+
+/// Returns the groups that filters select, without those that are empty.
+fn counted(
+    snapshot: &Snapshot,
+    filters: impl Iterator<Item = (String, Filter)>,
+) -> Result<Vec<Group>> {
+    let mut groups = Vec::new();
+    for (name, filter) in filters {
+        let bins = snapshot.counts_by(&filter, &[Timestamp::MIN, Timestamp::MAX])?;
+        let filled = bins.iter().filter(|bin| bin.entries > 0);
+        groups.extend(filled.map(|bin| group(name.clone(), bin)));
+    }
+    Ok(groups)
+}
+
+fn group(name: String, bin: &Bin) -> Group {
+    Group {
+        name,
+        entries: bin.entries,
+        sources_bytes: bin.bytes,
+        success: bin.success,
+        failed: bin.failed,
+        pending: bin.pending,
+        other: bin.other,
     }
 }
 
@@ -83,8 +127,30 @@ impl Doubts {
     }
 }
 
+/// What a group is as JSON, for the description of the API.
+#[cfg(feature = "serve")]
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "only its description is used")]
+struct GroupObject {
+    /// A converter's name, a period, or a status.
+    name: String,
+    /// How many entries.
+    entries: u64,
+    /// Bytes of their sources.
+    sources_bytes: u64,
+    /// How many of them succeeded.
+    success: u64,
+    /// How many of them failed.
+    failed: u64,
+    /// How many of them were not converted yet.
+    pending: u64,
+    /// How many of them were suspended, skipped or rejected.
+    other: u64,
+}
+
 /// The totals, and at most one breakdown, because the one by day may have thousands of rows.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 pub struct StatsObject<'a> {
     /// Entries that are not purged.
     entries: u64,
@@ -111,20 +177,23 @@ pub struct StatsObject<'a> {
     /// Bytes of sources for each stored byte.
     ratio: f64,
     /// When the oldest entry was archived.
+    #[cfg_attr(feature = "serve", schema(value_type = Option<String>, format = DateTime))]
     oldest: Option<Timestamp>,
     /// When the newest entry was archived.
+    #[cfg_attr(feature = "serve", schema(value_type = Option<String>, format = DateTime))]
     newest: Option<Timestamp>,
     /// Entries with a suspicious last result.
     suspicious: u64,
     /// Entries that another identity of their converter made, by that identity.
+    #[cfg_attr(feature = "serve", schema(value_type = Vec<Object>))]
     outdated: &'a [MakerGroup],
     /// The totals of each converter.
+    #[cfg_attr(feature = "serve", schema(value_type = Vec<GroupObject>))]
     converters: &'a [Group],
     /// What the groups are.
-    #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<By>,
     /// The totals of each group, if a breakdown was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serve", schema(value_type = Option<Vec<GroupObject>>))]
     groups: Option<&'a [Group]>,
 }
 

@@ -19,16 +19,18 @@ use crate::time::Timestamp;
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Moment {
     /// The number of the event.
+    #[serde(rename = "event")]
     pub seq: EventSeq,
     /// Its type in full.
     #[serde(rename = "type")]
     pub kind: String,
     /// When it was recorded.
+    #[serde(rename = "at")]
     pub time: Timestamp,
     /// Who caused it.
+    #[serde(rename = "by")]
     pub actor: Option<String>,
     /// The pseudonym of the actor, where the log has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub pseudonym: Option<String>,
     /// What it says about the entry, in a sentence.
     pub summary: String,

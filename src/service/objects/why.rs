@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::archive::{KeepReason, MayGo, WhyKept};
+use crate::complete::Complete;
 use crate::entry::Entry;
 use crate::id::EntryId;
 use crate::service::desk::Desk;
@@ -16,7 +17,7 @@ pub struct WhyObject {
     /// The entry.
     id: EntryId,
     /// What keeps it.
-    reasons: Vec<KeepReason>,
+    reasons: Vec<Complete<KeepReason>>,
     /// Whether it may go.
     may_go: MayGo,
     /// The first moment at which it may go, as far as that is known.
@@ -31,13 +32,39 @@ impl WhyObject {
         let reasons = why.reasons.iter();
         Self {
             id,
-            reasons: reasons.map(|reason| in_zone(reason, zone)).collect(),
+            reasons: reasons
+                .map(|reason| Complete::new(in_zone(reason, zone), REASON_FIELDS))
+                .collect(),
             may_go: why.may_go,
             earliest: why.earliest.map(|time| zone.exact(time)),
             text: conclusion(why, zone),
         }
     }
 }
+
+/// All fields that a reason can have.
+const REASON_FIELDS: &[&str] = &[
+    "kind",
+    "retention",
+    "until",
+    "passed",
+    "name",
+    "reason",
+    "placed_at",
+    "mode",
+    "attempt",
+    "report",
+    "endpoint",
+    "since",
+    "rules",
+    "selects",
+    "content",
+    "sha256",
+    "bytes",
+    "references",
+    "entries",
+    "place",
+];
 
 /// Asks why an entry is kept. The rules of the configured host are asked about as well; for a
 /// converter that it does not have, these are the classes.

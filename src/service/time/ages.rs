@@ -17,7 +17,12 @@ pub fn parse_age(text: &str, now: Timestamp) -> Result<i64> {
         || Error::new(ErrorKind::Invalid, format!("'{text}' is not an age")).hint(AGE_HINT);
     let age = Age::parse(&text.trim().to_lowercase())?.ok_or_else(refused)?;
     let then = age.before(now).ok_or_else(refused)?;
-    Ok(now.micros() - then.micros())
+    let micros = now.micros() - then.micros();
+    if micros == 0 {
+        let told = format!("'{text}' is no time at all, and everything is older");
+        return Err(Error::new(ErrorKind::Invalid, told).hint(AGE_HINT));
+    }
+    Ok(micros)
 }
 
 /// A length of time into the past.

@@ -60,7 +60,7 @@ impl Answer {
 }
 
 /// Writes a row as RFC 4180 says. What a table program would take for a formula is kept as text.
-fn csv_line(fields: &[String]) -> String {
+pub(in crate::web) fn csv_line(fields: &[String]) -> String {
     let fields = fields.iter().map(|field| {
         let is_formula = field.starts_with(['=', '+', '@', '\t', '\r'])
             || (field.starts_with('-') && field.parse::<f64>().is_err());
@@ -93,13 +93,14 @@ pub(super) fn body<T: Default + for<'de> Deserialize<'de>>(bytes: &[u8]) -> Resu
     if bytes.trim_ascii().is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(bytes).map_err(|error| {
-        Error::new(
-            ErrorKind::Invalid,
-            format!("the body cannot be read: {error}"),
-        )
-        .hint("/openapi.json describes it")
-    })
+    let refused =
+        |told: String| Error::new(ErrorKind::Invalid, told).hint("/openapi.json describes it");
+    // An array would be taken for the members in their order.
+    if !bytes.trim_ascii().starts_with(b"{") {
+        return Err(refused("the body is no JSON object".to_owned()));
+    }
+    let read = serde_json::from_slice(bytes);
+    read.map_err(|error| refused(format!("the body cannot be read: {error}")))
 }
 
 #[cfg(test)]

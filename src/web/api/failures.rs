@@ -8,7 +8,7 @@ use super::answers::Answer;
 use crate::archive::FailureGroup;
 use crate::query::Filter;
 use crate::service::desk::Desk;
-use crate::service::entries::{Filters, in_store};
+use crate::service::entries::Filters;
 use crate::service::objects::{FailureObject, PromotionObject};
 use crate::service::promotions::{ConverterRecord, last_promotions};
 use crate::web::problem::Problem;
@@ -25,7 +25,7 @@ use crate::{Error, ErrorKind, Result};
         ("converter" = Option<Vec<String>>, Query, description = "Archived for this converter"),
         ("from" = Option<String>, Query, description = "Archived at or after this date"),
         ("to" = Option<String>, Query, description = "Archived before this date"),
-        ("limit" = Option<u32>, Query, description = "At most this many causes", minimum = 1)
+        ("limit" = Option<usize>, Query, description = "At most this many causes", minimum = 1)
     ),
     responses(
         (status = 200, description = "The causes, as `annals failures --json` shows them", body = serde_json::Value),
@@ -60,7 +60,7 @@ pub(super) async fn failures(
         ("converter" = Option<Vec<String>>, Query, description = "Archived for this converter"),
         ("from" = Option<String>, Query, description = "Archived at or after this date"),
         ("to" = Option<String>, Query, description = "Archived before this date"),
-        ("limit" = Option<u32>, Query, description = "At most this many causes", minimum = 1)
+        ("limit" = Option<usize>, Query, description = "At most this many causes", minimum = 1)
     ),
     responses(
         (status = 200, description = "The causes", content_type = "text/csv", body = String),
@@ -121,7 +121,7 @@ fn read(query: Vec<(String, String)>) -> Result<(Filters, usize)> {
 
 /// Returns the filter that words state, with what only the store knows.
 pub(in crate::web) fn filter(filters: &Filters, desk: &Desk) -> Result<Filter> {
-    in_store(filters.to_filter(desk.now, &desk.zone)?, desk)
+    filters.to_filter(desk.now, &desk.zone)?.in_store(desk)
 }
 
 fn read_limit(value: &str) -> Result<usize> {

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::entry::Entry;
 use crate::service::entries::{FoundEntry, Reason, reason, searched};
+use crate::web::address::read_limit;
 use crate::web::problem::Problem;
 use crate::web::state::Web;
 use crate::web::unchanged::Tag;
@@ -17,8 +18,6 @@ use crate::{Error, ErrorKind, Result};
 
 /// Matches that are returned, unless `limit` says otherwise.
 const USUAL: usize = 100;
-/// The most matches of one answer.
-const LIMIT_MAX: usize = 1_000;
 
 /// What a search found, best matches first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -91,13 +90,7 @@ fn asked(query: &str) -> Result<(String, usize)> {
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*key {
             "q" => text = Some(searched(&value).to_owned()),
-            "limit" => match value.parse() {
-                Ok(asked @ 1..=LIMIT_MAX) => limit = asked,
-                _ => {
-                    let told = format!("'limit' is '{value}', not 1 to {LIMIT_MAX}");
-                    return Err(Error::new(ErrorKind::Invalid, told));
-                }
-            },
+            "limit" => limit = read_limit(&value)?,
             other => {
                 let told = format!("a search has no '{other}'");
                 return Err(Error::new(ErrorKind::Invalid, told)

@@ -3,33 +3,49 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::answers::Answer;
 use crate::archive::{Hold, HoldOn, NewHold};
 use crate::id::EntryId;
-use crate::service::desk::Desk;
-use crate::service::entries::no_entry;
+use crate::query::{Filter, Sort};
+use crate::service::desk::Desk as ServiceDesk;
+use crate::service::entries::{Filters, Selected, no_entry, nothing_selected};
 use crate::service::entry::refuse_changed;
+use crate::service::holds::{self, Reach, Released, Reviewed, held};
 use crate::service::objects::HoldObject;
+use crate::time::Timestamp;
 use crate::web::problem::Problem;
-use crate::web::state::Web;
+use crate::web::sent::Sent;
+use crate::web::state::{Desk, Web};
 use crate::web::visitor::Visitor;
 use crate::{Error, ErrorKind, Result};
 
-/// A hold that is to be placed.
-#[derive(Debug, Deserialize, ToSchema)]
+/// A hold that is to be placed: on entries by id, on a selection, or on what filters match.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(in crate::web) struct NewHoldRequest {
     /// What it is called.
-    name: String,
+    pub(in crate::web) name: String,
     /// Why; recorded for good.
-    reason: String,
+    pub(in crate::web) reason: String,
     /// The entries. Each must be there and not be purged.
-    ids: Vec<u64>,
+    #[serde(default)]
+    pub(in crate::web) ids: Vec<u64>,
+    /// The name of a selection that the server keeps.
+    #[serde(default)]
+    pub(in crate::web) selection: Option<String>,
+    /// Filters, with the names of the command line: `{"serial": "SN1001"}`.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub(in crate::web) filters: Option<Filters>,
+    /// With filters: also every entry that matches later, until the hold is released.
+    #[serde(default)]
+    pub(in crate::web) future: bool,
     /// When somebody is to look whether it is still needed, such as `2099-05-01`.
-    review: Option<String>,
+    #[serde(default)]
+    pub(in crate::web) review: Option<String>,
 }
 
 /// Why a hold is released.
@@ -40,10 +56,13 @@ pub(super) struct Reason {
     reason: String,
 }
 
-/// The hold that was released.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Released {
-    released: String,
+/// When somebody is to look at a hold again, and why it stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Review {
+    /// When, such as `2099-11-01`.
+    until: String,
+    /// Why it is still needed; recorded for good.
     reason: String,
 }
 
@@ -59,23 +78,23 @@ pub(super) async fn list(
 ) -> Result<Json<serde_json::Value>, Problem> {
     let told = web.work(&visitor, |desk| {
         let desk = desk.service();
-        let holds = desk.archive.holds()?.into_iter();
-        let holds: Vec<HoldObject> = holds.map(|hold| object(hold, &desk)).collect();
+        let all = desk.archive.holds()?.into_iter();
+        let holds: Vec<HoldObject> = all.map(|hold| holds::object(hold, &desk)).collect();
         let count = holds.len();
         Ok(serde_json::json!({ "items": holds, "next": null, "count": count }))
     });
     told.await.map(Json)
 }
 
-/// Places a hold on entries. The same request again, with the same name, reason and entries,
-/// answers with the hold that is there.
+/// Places a hold. The same request again, with the same name, reason and entries, answers with the
+/// hold that is there.
 #[utoipa::path(
     post,
     path = "/api/v1/holds",
-    request_body = Wanted,
+    request_body = NewHoldRequest,
     responses(
-        (status = 201, description = "The hold, as `annals hold list --json` prints it"),
-        (status = 200, description = "It was there already"),
+        (status = 201, description = "The hold, as `annals hold list --json` prints it", body = serde_json::Value),
+        (status = 200, description = "It was there already", body = serde_json::Value),
         (status = 400, body = Problem),
         (status = 404, body = Problem),
         (status = 409, body = Problem, description = "Another hold has this name, or the entry in \
@@ -86,65 +105,108 @@ pub(super) async fn place(
     State(web): State<Web>,
     visitor: Visitor,
     headers: HeaderMap,
-    Json(wanted): Json<Wanted>,
-) -> Result<Response, Problem> {
+    Sent(wanted): Sent<NewHoldRequest>,
+) -> Result<Answer, Problem> {
     let tag = headers.get(header::IF_MATCH).cloned();
-    let placed = web.work(&visitor, move |desk| {
-        let desk = desk.service();
+    let answer = web.work(&visitor, move |desk| {
         let tag = tag.as_ref().and_then(|tag| tag.to_str().ok());
-        place_hold(&desk, &wanted, tag)
+        let (status, hold) = place_hold(desk, wanted, tag)?;
+        Ok(Answer::object(&hold)?.status(status))
     });
-    let (status, hold) = placed.await?;
-    Ok((status, Json(hold)).into_response())
+    answer.await
 }
 
-fn place_hold(desk: &Desk, wanted: &Wanted, tag: Option<&str>) -> Result<(StatusCode, HoldObject)> {
-    if wanted.ids.is_empty() {
-        let error = Error::new(ErrorKind::Invalid, "no entries are named");
-        return Err(error.hint("name them in `ids`"));
-    }
-    let mut ids: Vec<EntryId> = wanted.ids.iter().copied().map(EntryId).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let snapshot = desk.archive.snapshot()?;
-    let mut all_held = true;
-    for &id in &ids {
-        let entry = snapshot.entry(id)?.ok_or_else(|| no_entry(id))?;
-        all_held &= entry.holds.contains(&wanted.name);
-        if let (Some(tag), 1) = (tag, ids.len()) {
-            refuse_changed(&entry, tag)?;
+/// Places the hold that is asked for, unless it is there already.
+pub(in crate::web) fn place_hold(
+    desk: &Desk,
+    wanted: NewHoldRequest,
+    tag: Option<&str>,
+) -> Result<(StatusCode, HoldObject)> {
+    let service = desk.service();
+    let on = lies_on(desk, &service, &wanted)?;
+    if let HoldOn::Entries(ids) = &on {
+        if let (Some(tag), [id]) = (tag, ids.as_slice()) {
+            let entry = desk.archive.snapshot()?.entry(*id)?;
+            refuse_changed(&entry.ok_or_else(|| no_entry(*id))?, tag)?;
+        }
+        if let Some(hold) = same_as(&service, &wanted, ids)? {
+            return Ok((StatusCode::OK, holds::object(hold, &service)));
         }
     }
-    if let Some(hold) = named(desk, &wanted.name)?
-        && all_held
-        && hold.reason == wanted.reason
-        && hold.entries == ids.len() as u64
-    {
-        return Ok((StatusCode::OK, object(hold, desk)));
+    let review = wanted.review.as_deref().map(str::trim);
+    let review = review.filter(|date| !date.is_empty());
+    let mut new = NewHold::new(wanted.name.trim(), wanted.reason.trim(), on);
+    new.review = review.map(|text| service.when(text)).transpose()?;
+    let name = new.name.clone();
+    holds::place(&desk.archive, new)?;
+    let hold = holds::named(&service, &name)?.ok_or_else(|| holds::no_hold(&name))?;
+    Ok((StatusCode::CREATED, holds::object(hold, &service)))
+}
+
+/// Returns what a hold is to lie on.
+fn lies_on(desk: &Desk, service: &ServiceDesk, wanted: &NewHoldRequest) -> Result<HoldOn> {
+    let ids: Vec<EntryId> = wanted.ids.iter().copied().map(EntryId).collect();
+    let invalid = |told: &str, hint: &str| {
+        let error = Error::new(ErrorKind::Invalid, told.to_owned());
+        Err(error.hint(hint.to_owned()))
+    };
+    if wanted.future && wanted.filters.is_none() {
+        return invalid(
+            "only filters can be for entries to come",
+            "give `filters` with `future`",
+        );
     }
-    let mut new = NewHold::new(&wanted.name, &wanted.reason, HoldOn::Entries(ids));
-    new.review = wanted
-        .review
-        .as_deref()
-        .map(|text| desk.when(text))
-        .transpose()?;
-    desk.archive.hold(new)?;
-    let hold = named(desk, &wanted.name)?.ok_or_else(|| no_hold(&wanted.name))?;
-    Ok((StatusCode::CREATED, object(hold, desk)))
+    match (ids.is_empty(), &wanted.selection, &wanted.filters) {
+        (false, None, None) => {
+            let snapshot = desk.archive.snapshot()?;
+            held(Selected::Ids(ids), Reach::Now, &snapshot, None)
+        }
+        (true, Some(name), None) => {
+            // Purged entries have nothing that could be kept.
+            let living = Filter::default().ids(desk.selections.get(name)?.ids.clone());
+            let living = desk.archive.snapshot()?.ids(&living, Sort::default())?;
+            if living.is_empty() {
+                return Err(nothing_selected());
+            }
+            Ok(HoldOn::Entries(living))
+        }
+        (true, None, Some(filters)) => {
+            let filter = filters.to_filter(service.now, &service.zone)?;
+            let selected = Selected::of(Vec::new(), filter)?.in_store(service)?;
+            let reach = if wanted.future {
+                Reach::NowAndLater
+            } else {
+                Reach::Now
+            };
+            held(selected, reach, &desk.archive.snapshot()?, service.config())
+        }
+        (true, None, None) => invalid(
+            "no entries are named",
+            "give `ids`, a `selection`, or `filters`",
+        ),
+        _ => invalid(
+            "entries are chosen in several ways at once",
+            "give one of `ids`, `selection` and `filters`",
+        ),
+    }
 }
 
-fn object(hold: Hold, desk: &Desk) -> HoldObject {
-    HoldObject::new(hold, desk.now, &desk.zone)
-}
-
-fn named(desk: &Desk, name: &str) -> Result<Option<Hold>> {
-    let holds = desk.archive.holds()?;
-    Ok(holds.into_iter().find(|hold| hold.name == name))
-}
-
-fn no_hold(name: &str) -> Error {
-    let error = Error::new(ErrorKind::NotFound, format!("there is no hold '{name}'"));
-    error.hint("`annals hold list` lists the holds")
+/// Returns the hold that a request asks for, if it is there already.
+fn same_as(desk: &ServiceDesk, wanted: &NewHoldRequest, ids: &[EntryId]) -> Result<Option<Hold>> {
+    let Some(hold) = holds::named(desk, wanted.name.trim())? else {
+        return Ok(None);
+    };
+    if hold.reason != wanted.reason.trim() || hold.entries != ids.len() as u64 {
+        return Ok(None);
+    }
+    let snapshot = desk.archive.snapshot()?;
+    for id in ids {
+        let entry = snapshot.entry(*id)?;
+        if !entry.is_some_and(|entry| entry.holds.contains(&hold.name)) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(hold))
 }
 
 /// Lifts a hold from all its entries.
@@ -153,18 +215,77 @@ fn no_hold(name: &str) -> Error {
     path = "/api/v1/holds/{name}/release",
     params(("name" = String, Path, description = "The hold")),
     request_body = Reason,
-    responses((status = 200, body = Released), (status = 404, body = Problem))
+    responses(
+        (status = 200, body = Released),
+        (status = 400, body = Problem),
+        (status = 404, body = Problem)
+    )
 )]
 pub(super) async fn release(
     State(web): State<Web>,
     visitor: Visitor,
     Path(name): Path<String>,
-    Json(Reason { reason }): Json<Reason>,
-) -> Result<Json<Released>, Problem> {
-    let released = web.work(&visitor, move |desk| {
-        desk.archive.release_hold(&name, &reason)?;
-        let released = name;
-        Ok(Released { released, reason })
+    Sent(Reason { reason }): Sent<Reason>,
+) -> Result<Answer, Problem> {
+    let answer = web.work(&visitor, move |desk| {
+        release_hold(desk, &name, &reason)?;
+        Answer::object(&Released {
+            name,
+            reason: reason.trim().to_owned(),
+        })
     });
-    released.await.map(Json)
+    answer.await
+}
+
+/// Lifts a hold from all its entries.
+pub(in crate::web) fn release_hold(desk: &Desk, name: &str, reason: &str) -> Result<()> {
+    if reason.trim().is_empty() {
+        let told = "say why: the reason is recorded with the release";
+        return Err(Error::new(ErrorKind::Invalid, told));
+    }
+    let released = desk.archive.release_hold(name, reason.trim());
+    released.map_err(holds::with_list)
+}
+
+/// Records that a hold is still needed, and when to look again.
+#[utoipa::path(
+    post,
+    path = "/api/v1/holds/{name}/review",
+    params(("name" = String, Path, description = "The hold")),
+    request_body = Review,
+    responses(
+        (status = 200, body = Reviewed),
+        (status = 400, body = Problem, description = "The date is over or cannot be read, or there is no reason"),
+        (status = 404, body = Problem)
+    )
+)]
+pub(super) async fn review(
+    State(web): State<Web>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+    Sent(Review { until, reason }): Sent<Review>,
+) -> Result<Answer, Problem> {
+    let answer = web.work(&visitor, move |desk| {
+        let until = review_hold(desk, &name, &until, &reason)?;
+        Answer::object(&Reviewed {
+            name,
+            review: until,
+            reason: reason.trim().to_owned(),
+        })
+    });
+    answer.await
+}
+
+/// Records that a hold is still needed. Returns when somebody is to look again.
+pub(in crate::web) fn review_hold(
+    desk: &Desk,
+    name: &str,
+    until: &str,
+    reason: &str,
+) -> Result<Timestamp> {
+    let service = desk.service();
+    let until = service.when(until.trim())?;
+    let reviewed = desk.archive.review_hold(name, until, reason.trim());
+    reviewed.map_err(holds::with_list)?;
+    Ok(service.zone.exact(until))
 }

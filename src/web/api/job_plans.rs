@@ -31,7 +31,7 @@ pub(super) struct PlanRequest {
     /// The name of a selection that the server keeps.
     selection: Option<String>,
     /// Filters, with the names of the command line: `{"converter": ["ICT"], "from": "yesterday"}`.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     filters: Option<Filters>,
     /// An older job; with `verdict`, its entries of which that is true.
     of: Option<u64>,

@@ -18,6 +18,7 @@ use crate::service::jobs::{JudgedAttempt, VerdictWord, difference_of};
 use crate::service::objects::{Failures, JobObject, ShownJob};
 use crate::service::reprocess::ChangesObject;
 use crate::time::Stopwatch;
+use crate::web::address::page_limit;
 use crate::web::problem::Problem;
 use crate::web::state::{Desk, Web};
 use crate::web::visitor::Visitor;
@@ -25,8 +26,6 @@ use crate::{Error, ErrorKind, Result};
 
 /// Jobs of a page when no number is asked for.
 const JOBS_USUAL: usize = 100;
-/// The most items of a page.
-const LIMIT_MAX: usize = 1_000;
 /// How long an answer waits for the comparison of a job's reports.
 const COMPARED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -39,19 +38,12 @@ pub(super) struct Page {
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// The `next` of the page before.
-    after: Option<u64>,
+    pub(super) after: Option<u64>,
 }
 
 impl Page {
-    fn limit(&self, usual: usize) -> Result<usize> {
-        match self.limit {
-            None => Ok(usual),
-            Some(limit) if (1..=LIMIT_MAX).contains(&limit) => Ok(limit),
-            Some(_) => {
-                let told = format!("a page has from 1 to {LIMIT_MAX} items");
-                Err(Error::new(ErrorKind::Invalid, told))
-            }
-        }
+    pub(super) fn limit(&self, usual: usize) -> Result<usize> {
+        page_limit(self.limit.unwrap_or(usual))
     }
 }
 

@@ -30,6 +30,10 @@ const STYLES: &str = concat!(
     include_str!("css/entry.css"),
     include_str!("css/entries.css"),
     include_str!("css/jobs.css"),
+    include_str!("css/host.css"),
+    include_str!("css/converters.css"),
+    include_str!("css/retention.css"),
+    include_str!("css/evidence.css"),
 );
 
 const ASSETS: &[Asset] = &[
@@ -38,9 +42,11 @@ const ASSETS: &[Asset] = &[
     Asset::script("login.js", include_str!("js/login.js")),
     Asset::script("entries.js", include_str!("js/entries.js")),
     Asset::script("find.js", include_str!("js/find.js")),
+    Asset::script("converters.js", include_str!("js/converters.js")),
     Asset::script("copy.js", include_str!("js/copy.js")),
     Asset::script("dialogs.js", include_str!("js/dialogs.js")),
     Asset::script("entry.js", include_str!("js/entry.js")),
+    Asset::script("host.js", include_str!("js/host.js")),
     Asset::script("keys.js", include_str!("js/keys.js")),
     Asset::script("live.js", include_str!("js/live.js")),
     Asset::script("requests.js", include_str!("js/requests.js")),

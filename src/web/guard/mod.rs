@@ -148,10 +148,13 @@ fn admit(door: &Door, request: &Request) -> Result<Option<Admitted>, Response> {
         .names
         .check(request.uri(), headers, &door.web.listed_names())
         .map_err(|foreign| refuse_name(&foreign))?;
-    if !matches!(
+    let admitted = guard.sign_in.who(headers);
+    let is_known = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE
-    ) {
+    );
+    // Who is signed in is told which methods this very address takes.
+    if !is_known && admitted.is_none() {
         let problem = Problem::new(
             StatusCode::METHOD_NOT_ALLOWED,
             ErrorKind::Invalid,
@@ -160,7 +163,6 @@ fn admit(door: &Door, request: &Request) -> Result<Option<Admitted>, Response> {
         let allow = HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE");
         return Err(([(header::ALLOW, allow)], problem).into_response());
     }
-    let admitted = guard.sign_in.who(headers);
     let is_token = matches!(&admitted, Some(who) if who.proof == Proof::Token);
     if !is_token {
         origin::check(request).map_err(IntoResponse::into_response)?;

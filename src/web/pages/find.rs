@@ -10,13 +10,17 @@ use serde::Deserialize;
 use super::fragment::is_part;
 use super::frame::{Frame, Place, page};
 use super::parts::{Mark, Moment};
+use super::periods;
 use super::remarks::{Remark, remarks};
 use crate::Result;
 use crate::entry::Entry;
 use crate::id::EntryId;
+use crate::query::Filter;
 use crate::service::desk::Desk;
 use crate::service::entries::{Reason, reason, searched};
+use crate::service::status::{Span, saved_per_cent};
 use crate::service::words::in_shell;
+use crate::web::chart::ColumnChart;
 use crate::web::problem::Problem;
 use crate::web::state::Web;
 use crate::web::visitor::Visitor;
@@ -38,6 +42,7 @@ struct Find {
     q: String,
     found: Found,
     glance: Vec<Tile>,
+    today: ColumnChart,
 }
 
 /// The matches alone, which take the place of those before while somebody types.
@@ -108,6 +113,7 @@ pub(in crate::web) async fn find(
         }
         Ok(page(&Find {
             glance: glance(&desk, &frame)?,
+            today: today(&desk, &frame)?,
             q: asked.q,
             frame,
             found,
@@ -192,8 +198,7 @@ fn glance(desk: &Desk, frame: &Frame) -> Result<Vec<Tile>> {
     let waiting = snapshot.pending_submissions()?;
     let holds = desk.archive.hold_dates()?;
     let overdue = holds.iter().any(|hold| hold.is_overdue(desk.now));
-    let saved = stats.sources_bytes.saturating_sub(stats.stored_bytes);
-    let per_cent = saved.saturating_mul(100).checked_div(stats.sources_bytes);
+    let per_cent = saved_per_cent(&stats);
     let tile = |href: &str, key: &str, value: String, note: String, tone| Tile {
         href: href.to_owned(),
         name: frame.say(key),
@@ -203,7 +208,7 @@ fn glance(desk: &Desk, frame: &Frame) -> Result<Vec<Tile>> {
     };
     let (stored, sources) = (
         frame.size(stats.stored_bytes),
-        frame.size(stats.sources_bytes),
+        frame.size(stats.unique_bytes),
     );
     let sizes = [("stored", stored.as_str()), ("sources", sources.as_str())];
     let since = waiting.oldest.map(|since| frame.moment(since).short);
@@ -223,7 +228,7 @@ fn glance(desk: &Desk, frame: &Frame) -> Result<Vec<Tile>> {
             if failed > 0 { "bad" } else { "" },
         ),
         tile(
-            "",
+            "/host#outbox",
             "find.waiting",
             frame.count(waiting.count),
             since.map_or_else(String::new, |time| {
@@ -239,15 +244,47 @@ fn glance(desk: &Desk, frame: &Frame) -> Result<Vec<Tile>> {
             "",
         ),
     ];
+    tiles.push(verified(desk, frame)?);
     tiles.push(checkpoint(desk, frame)?);
     tiles.push(tile(
-        "/entries?hold=*",
+        "/retention",
         "find.holds",
         frame.count(holds.len() as u64),
         String::new(),
         if overdue { "odd" } else { "" },
     ));
     Ok(tiles)
+}
+
+/// Draws what was archived in each hour of today.
+fn today(desk: &Desk, frame: &Frame) -> Result<ColumnChart> {
+    let edges = Span::Today.edges(desk.now, &desk.zone);
+    let bins = desk
+        .archive
+        .snapshot()?
+        .counts_by(&Filter::default(), &edges)?;
+    Ok(periods::chart("hours", Span::Today, &bins, frame))
+}
+
+/// Tells of the last check for damage.
+fn verified(desk: &Desk, frame: &Frame) -> Result<Tile> {
+    let newest = desk.archive.newest_verification()?;
+    let findings = newest.as_ref().map_or(0, |(_, fact)| fact.findings);
+    let n = frame.count(findings);
+    Ok(Tile {
+        href: "/evidence".to_owned(),
+        name: frame.say("find.verified"),
+        value: match &newest {
+            Some((at, _)) => frame.moment(*at).short,
+            None => frame.say("find.verified_never").to_owned(),
+        },
+        note: match (&newest, findings) {
+            (None, _) => String::new(),
+            (Some(_), 0) => frame.say("find.verified_ok").to_owned(),
+            (Some(_), _) => frame.fill("find.verified_findings", &[("n", &n)]),
+        },
+        tone: if findings > 0 { "bad" } else { "" },
+    })
 }
 
 fn checkpoint(desk: &Desk, frame: &Frame) -> Result<Tile> {
@@ -262,7 +299,7 @@ fn checkpoint(desk: &Desk, frame: &Frame) -> Result<Tile> {
         None => None,
     };
     Ok(Tile {
-        href: String::new(),
+        href: "/evidence".to_owned(),
         name: frame.say("find.checkpoint"),
         value: match at {
             Some(at) => frame.moment(at).short,

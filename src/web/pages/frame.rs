@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::parts::{Mark, Moment};
 use crate::ErrorKind;
 use crate::entry::Status;
-use crate::service::time::Zone;
+use crate::service::time::{Every, Zone};
 use crate::time::Timestamp;
 use crate::web::assets;
 use crate::web::problem::Problem;
@@ -24,10 +24,23 @@ pub(super) enum Place {
     Entries,
     Failures,
     Jobs,
+    Converters,
+    Retention,
+    Host,
+    Evidence,
 }
 
 impl Place {
-    const ALL: [Self; 4] = [Self::Find, Self::Entries, Self::Failures, Self::Jobs];
+    const ALL: [Self; 8] = [
+        Self::Find,
+        Self::Entries,
+        Self::Failures,
+        Self::Jobs,
+        Self::Converters,
+        Self::Retention,
+        Self::Host,
+        Self::Evidence,
+    ];
 
     const fn path(self) -> &'static str {
         match self {
@@ -35,6 +48,10 @@ impl Place {
             Self::Entries => "/entries",
             Self::Failures => "/failures",
             Self::Jobs => "/jobs",
+            Self::Converters => "/converters",
+            Self::Retention => "/retention",
+            Self::Host => "/host",
+            Self::Evidence => "/evidence",
         }
     }
 
@@ -44,6 +61,10 @@ impl Place {
             Self::Entries => language.say("frame.nav_entries"),
             Self::Failures => language.say("frame.nav_failures"),
             Self::Jobs => language.say("frame.nav_jobs"),
+            Self::Converters => language.say("frame.nav_converters"),
+            Self::Retention => language.say("frame.nav_retention"),
+            Self::Host => language.say("frame.nav_host"),
+            Self::Evidence => language.say("frame.nav_evidence"),
         }
     }
 }
@@ -66,7 +87,7 @@ pub(super) struct Frame {
     pub(super) version: &'static str,
     /// The version of the program.
     pub(super) program: &'static str,
-    here: Place,
+    here: Option<Place>,
     zone: Zone,
     zone_name: Option<String>,
 }
@@ -80,12 +101,21 @@ pub(super) struct NavigationEntry {
 
 impl Frame {
     pub(super) fn new(here: Place, visitor: &Visitor) -> Self {
+        Self::around(Some(here), here.name(visitor.language), visitor)
+    }
+
+    /// Returns the frame of a page that the navigation does not lead to.
+    pub(super) fn elsewhere(title: &str, visitor: &Visitor) -> Self {
+        Self::around(None, title, visitor)
+    }
+
+    fn around(here: Option<Place>, title: &str, visitor: &Visitor) -> Self {
         Self {
             language: visitor.language,
             theme: visitor.theme,
             account: visitor.account.clone(),
             store: visitor.store.clone(),
-            title: here.name(visitor.language).to_owned(),
+            title: title.to_owned(),
             command: None,
             checkpoint: None,
             version: assets::version(),
@@ -120,13 +150,13 @@ impl Frame {
         Place::ALL.into_iter().map(|place| NavigationEntry {
             path: place.path(),
             name: place.name(self.language),
-            is_here: place == self.here,
+            is_here: Some(place) == self.here,
         })
     }
 
     /// Whether the bar at the top has the search field: the first page has a larger one.
     pub(super) fn has_search(&self) -> bool {
-        self.here != Place::Find
+        self.here != Some(Place::Find)
     }
 
     #[expect(clippy::unused_self, reason = "templates call it on the frame")]
@@ -165,6 +195,25 @@ impl Frame {
     /// Returns the mark of a result that lost something.
     pub(super) fn suspicious(&self) -> Mark {
         Mark::suspicious(self.language)
+    }
+
+    /// Returns what a period of the visitor's zone is called.
+    pub(super) fn period(&self, every: Every, from: Timestamp) -> String {
+        every.name(from, &self.zone)
+    }
+
+    /// Returns the day of the visitor's zone that a time is in.
+    pub(super) fn date(&self, time: Timestamp) -> String {
+        self.zone.day(time)
+    }
+
+    /// Returns a number with one decimal, with the decimal mark of the visitor's language.
+    pub(super) fn decimal(&self, number: f64) -> String {
+        let text = format!("{number:.1}");
+        match self.language {
+            Language::English => text,
+            Language::German => text.replace('.', ","),
+        }
     }
 
     /// Returns a count with the separators of the visitor's language.

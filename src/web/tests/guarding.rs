@@ -1,4 +1,4 @@
-//! Who is let through, as the routes see it. `tests/web_security.rs` asks a running server.
+//! Who is let through, as the routes see it. `tests/web` asks a running server.
 
 use axum::body::Body;
 use axum::http::Request;

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use super::{Answer, Site};
 use crate::archive::{Annotation, NewAttempt, NewEntry};
 use crate::entry::Outcome;
-use crate::id::EntryId;
+use crate::id::{ConverterId, EntryId};
 use crate::query::{Filter, Sort, SortField};
+use crate::service::desk::Desk;
 use crate::service::entries::Filters;
 use crate::service::time::Zone;
 use crate::time::{Clock as _, SystemClock};
@@ -27,6 +28,7 @@ const FILTERS: &[(&str, &str)] = &[
     ("process", "EOL"),
     ("file", "*.csv"),
     ("file", "a?.*"),
+    ("path", "*.csv"),
     ("meta", "line=1"),
     ("meta", "shift=late"),
     ("label", "checked"),
@@ -37,6 +39,7 @@ const FILTERS: &[(&str, &str)] = &[
     ("file_time_to", "2026-03-03"),
     ("text", "LIMIT"),
     ("suspicious", "true"),
+    ("made_by", "070707"),
     ("purged", "true"),
 ];
 
@@ -76,7 +79,8 @@ fn varied() -> Site {
                 site.archive.record_attempt(id, failed).expect("recorded");
             }
             _ => {
-                let good = NewAttempt::new(Outcome::Success, converter);
+                let identity = ConverterId::from_bytes([if pick(4) { 7 } else { 9 }; 32]);
+                let good = NewAttempt::new(Outcome::Success, converter).converter_id(identity);
                 site.archive.record_attempt(id, good).expect("recorded");
             }
         }
@@ -181,7 +185,9 @@ async fn page_api_and_command_line_agree_on_every_pair_of_filters() {
                 .into_iter()
                 .filter(|(key, _)| *key != "purged");
             let words = Filters::from_pairs(words).expect("valid");
-            let filter = words.to_filter(now, &zone).expect("valid");
+            let desk = Desk::new(site.archive.clone(), zone.clone(), now);
+            let stated = words.to_filter(now, &zone).expect("valid");
+            let filter = stated.in_store(&desk).expect("complete");
             let mut by_words = snapshot.ids(&filter, "id:desc".parse().expect("an order"));
             let by_words = by_words.as_mut().expect("read").drain(..).map(|id| id.0);
             assert_eq!(by_words.collect::<Vec<_>>(), ids, "{both}");
@@ -245,6 +251,8 @@ async fn a_misspelt_filter_is_refused_with_what_was_meant() {
             "did you mean 'status'?",
         ),
         ("/api/v1/find?query=SN1042", "it has 'q' and 'limit'"),
+        ("/api/v1/events?type=archivd", "did you mean 'archived'?"),
+        ("/api/v1/stream?type=true", "such as archived"),
     ] {
         let answer = site.get(path).await;
         assert_eq!(answer.status, 400, "{path}");
@@ -252,6 +260,8 @@ async fn a_misspelt_filter_is_refused_with_what_was_meant() {
         let kind = &answer.headers["content-type"];
         assert_eq!(kind, "application/problem+json");
     }
+    let events = site.get("/api/v1/events?type=&to=").await;
+    assert_eq!(events.status, 200, "an empty value is none");
     let page = site.get("/entries?seriall=SN1042").await;
     assert!(
         page.text.contains("did you mean &#39;serial&#39;?"),

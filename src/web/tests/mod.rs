@@ -8,12 +8,19 @@
 //! assert!(page.text.contains("SN1042"));
 //! ```
 
+mod document;
 mod entry;
+mod evidence;
 mod guarding;
+mod host;
 mod jobs;
 mod lists;
+mod refused;
+mod retention;
+mod settings;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -24,6 +31,8 @@ use axum::response::Response;
 use tower::{Layer, ServiceExt};
 
 use crate::archive::{Archive, NewEntry};
+use crate::host::Host;
+use crate::service::status::Owner;
 use crate::web::guard::{self, Door, Guard, Scheme, Secret};
 use crate::web::routes::routes;
 use crate::web::state::{Subject, Web};
@@ -54,16 +63,30 @@ pub(in crate::web) struct Answer {
 impl Site {
     /// Returns a site with an empty store.
     pub(in crate::web) fn empty() -> Self {
-        Self::made(None)
+        Self::made(None, |_, _| None)
     }
 
     /// Returns a site with an empty store and a configuration, which stands in `host.toml` of its
     /// folder.
     pub(in crate::web) fn configured(configuration: &str) -> Self {
-        Self::made(Some(configuration))
+        Self::made(Some(configuration), |_, _| None)
     }
 
-    fn made(configuration: Option<&str>) -> Self {
+    /// Returns a site with an empty store and the host that `make` makes of it and of the file with
+    /// the configuration.
+    pub(in crate::web) fn hosted(
+        configuration: &str,
+        make: impl FnOnce(&Archive, &Path) -> (Arc<Host>, Arc<Owner>),
+    ) -> Self {
+        Self::made(Some(configuration), |archive, file| {
+            Some(make(archive, file?))
+        })
+    }
+
+    fn made(
+        configuration: Option<&str>,
+        make: impl FnOnce(&Archive, Option<&Path>) -> Option<(Arc<Host>, Arc<Owner>)>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let config = configuration.map(|text| {
             let file = folder.path().join("host.toml");
@@ -76,9 +99,11 @@ impl Site {
         let address: SocketAddr = HOST.parse().expect("an address");
         let guard = Guard::new(address, Scheme::Http, Vec::new(), &token, ACCOUNT.into());
         let guard = Arc::new(guard);
+        let (host, owner) = make(&archive, config.as_deref()).unzip();
         let web = Web::new(Subject {
             archive: archive.clone(),
-            host: None,
+            host,
+            owner,
             config,
         });
         let door = Door {
@@ -138,6 +163,16 @@ impl Site {
             .uri(path)
             .header("host", HOST)
             .header("authorization", format!("Bearer {}", self.token.as_str()))
+    }
+
+    /// Returns the bytes of an answer.
+    pub(in crate::web) async fn bytes(&self, request: axum::http::request::Builder) -> Bytes {
+        let request = request.body(Body::empty()).expect("a request");
+        let layer = from_fn_with_state(self.door.clone(), guard::stand);
+        let answer = layer.layer(self.routes.clone()).oneshot(request).await;
+        let answer = answer.unwrap_or_else(|never| match never {});
+        let read = to_bytes(answer.into_body(), 64 << 20).await;
+        read.expect("a whole answer")
     }
 
     pub(in crate::web) async fn send(

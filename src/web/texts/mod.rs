@@ -120,13 +120,21 @@ macro_rules! catalogue_files {
 
 // One line for each page, in the order of the alphabet.
 catalogue_files! {
+    "converters",
     "entries",
     "entry",
+    "evidence",
     "failures",
     "find",
     "frame",
+    "host",
     "jobs",
     "login",
+    "settings",
+    "holds",
+    "jobs",
+    "login",
+    "retention",
     "step",
 }
 

@@ -83,14 +83,18 @@ fn a_report_that_differs_in_its_last_digit_or_in_a_doubled_member_is_a_change() 
         (
             r#"{"iccid":89470000000000000012}"#,
             r#"{"iccid":89470000000000000013}"#,
-            r#"[{"path":"/iccid","old":89470000000000000012,"new":89470000000000000013}]"#,
+            r#""/iccid","kind":"changed","old":89470000000000000012,"new":89470000000000000013,"#,
         ),
         (
             r#"{"a":1,"a":2}"#,
             r#"{"a":3,"a":2}"#,
-            r#"[{"path":"/a","old":1,"new":3}]"#,
+            r#""/a","kind":"changed","old":1,"new":3,"#,
         ),
-        (r#"{"a":1.50,"b":-0}"#, r#"{"b":0,"\u0061":15e-1}"#, "[]"),
+        (
+            r#"{"a":1.50,"b":-0}"#,
+            r#"{"b":0,"\u0061":15e-1}"#,
+            r#""changes":[]"#,
+        ),
     ] {
         let plant = plant_of_outputs(&[("1", before)]);
         plant.run(&["host", "run", "host.toml", "--once"]).expect(0);
@@ -107,7 +111,7 @@ fn a_report_that_differs_in_its_last_digit_or_in_a_doubled_member_is_a_change() 
             &id,
             "--fail-on-change",
         ];
-        let code = if changes == "[]" { 0 } else { 6 };
+        let code = if changes == r#""changes":[]"# { 0 } else { 6 };
         plant
             .run(&[&reprocess[..], &["--compare-only"]].concat())
             .expect(code);
@@ -115,8 +119,7 @@ fn a_report_that_differs_in_its_last_digit_or_in_a_doubled_member_is_a_change() 
             .run(&[&reprocess[..], &["--json"]].concat())
             .expect(code);
         let diff = plant.run(&["diff", &id, "--json"]).expect(0);
-        let expected = format!(r#""changes":{changes}"#);
-        assert!(diff.text().contains(&expected), "{}", diff.text());
+        assert!(diff.text().contains(changes), "{}", diff.text());
         let numbers = [before, now].map(|text| text.contains("89470000000000000012"));
         assert!(
             numbers == [false, false] || told.text().contains("89470000000000000013"),
@@ -250,11 +253,7 @@ fn every_failure_of_a_job_is_shown_with_its_reason() {
         assert!(words.contains("no-such-sh"), "{words}");
     }
     let told = plant.run(&with).expect(1);
-    let hint = told
-        .stderr
-        .split_once("annals job show ")
-        .expect("a hint")
-        .1;
+    let hint = told.stderr.split_once(" job show ").expect("a hint").1;
     let next = hint.lines().next().expect("a job");
     let page = plant.run(&["job", "show", next]).expect(0);
     assert!(page.text().contains("no-such-sh"), "{}", page.text());

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::account;
 use super::plan::{Findings, Mend, MendKind, PackMend, RepairPlan};
 use crate::archive::checking::verify::index_check::check_index;
+use crate::archive::files::backup_marker::holds_backup;
 use crate::archive::files::folders::{HEADER_FILE, INDEX_FILE};
 use crate::archive::files::header::read_header;
 use crate::archive::files::pack_error::read_error;
@@ -28,6 +29,8 @@ use crate::{Error, ErrorKind, Result};
 pub(super) fn refuse_strangers(disk: &dyn Disk, dir: &Path) -> Result<()> {
     let header = read_header(disk, dir);
     match header {
+        // What a backup lacks is not lost.
+        Err(error) if error.kind() == ErrorKind::NoStore && holds_backup(disk) => Err(error),
         Err(error) if error.kind() == ErrorKind::NoStore => {
             let known = [JOURNAL_DIR, EVENTS_DIR];
             let is_one = known

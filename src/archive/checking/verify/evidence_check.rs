@@ -315,7 +315,8 @@ pub(super) fn compare_outside(store: &Store, key: Option<VerifierKey>, report: &
     }
     report.evidence.key = key.map(|key| key.to_string());
     let folder = store.options.checkpoint_copies.as_ref();
-    let Some(kept) = folder.and_then(|folder| outside::kept(folder, &store.id)) else {
+    let kept = folder.and_then(|folder| outside::kept(folder, &store.id, &*store.disk));
+    let Some(kept) = kept else {
         return;
     };
     let last = store.watermark.newest();

@@ -4,8 +4,9 @@ use super::report::{Depth, VerifyReport};
 use crate::Result;
 use crate::archive::handle::Archive;
 use crate::archive::messages::Draft;
-use crate::event::{Body, Verified};
+use crate::event::{Body, EvidenceList, Verified};
 use crate::id::EventSeq;
+use crate::time::Timestamp;
 
 impl Archive {
     /// Verifies the store as [`Archive::verify`] does, and records the result. The record is
@@ -42,5 +43,55 @@ impl Archive {
             findings: report.findings.len() as u64,
         })));
         Ok((report, recorded))
+    }
+
+    /// Returns the newest check for damage that is on record, with the time of its event.
+    pub fn newest_verification(&self) -> Result<Option<(Timestamp, Verified)>> {
+        let checks = [EvidenceList::Verifications];
+        let Some(&seq) = self.snapshot()?.evidence(&checks, None, 1)?.first() else {
+            return Ok(None);
+        };
+        let event = self.leaf(seq)?.map(|leaf| leaf.event()).transpose()?;
+        Ok(event.and_then(|event| match event.body {
+            Body::Verified(fact) => Some((event.time, fact)),
+            _ => None,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::archive::{Archive, Depth, NewEntry};
+
+    /// What came since, a checkpoint of the index and a rebuild do not hide the last check.
+    #[test]
+    fn the_newest_check_is_known_however_much_came_since() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("store");
+        let archive = Archive::builder().create(&path).expect("a store");
+        assert_eq!(archive.newest_verification().expect("read"), None);
+        for (number, depth) in [Depth::Deep, Depth::Quick].into_iter().enumerate() {
+            let content = number.to_string();
+            let new = NewEntry::new("ICT");
+            archive.put(new, content.as_bytes()).expect("archived");
+            let (_, recorded) = archive.verify_and_record(depth).expect("verified");
+            recorded.expect("recorded");
+        }
+        archive
+            .put(NewEntry::new("ICT"), &b"later"[..])
+            .expect("archived");
+        let last = |archive: &Archive| {
+            let found = archive
+                .newest_verification()
+                .expect("read")
+                .expect("a check");
+            (found.1.depth, found.1.findings)
+        };
+        assert_eq!(last(&archive), ("quick".to_owned(), 0));
+        archive.seal().expect("sealed");
+        archive.close().expect("closed");
+        let archive = Archive::builder().open(&path).expect("opened");
+        assert_eq!(last(&archive), ("quick".to_owned(), 0));
+        archive.close().expect("closed");
     }
 }

@@ -38,7 +38,6 @@ pub struct VerifyReport {
     /// What was signed.
     pub evidence: EvidenceSummary,
     /// What was chosen to be checked; `None` when everything was.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub selection: Option<SelectionChecked>,
 }
 

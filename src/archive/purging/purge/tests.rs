@@ -9,6 +9,7 @@ use crate::entry::Outcome;
 use crate::event::Body;
 use crate::id::{BlobId, EntryId};
 use crate::log::JOURNAL_BYTES_MIN;
+use crate::query::Filter;
 
 const SECRET: &[u8] = b"serial 4711 of a unit that must be forgotten";
 
@@ -385,4 +386,39 @@ fn content_unknown_to_a_view__frees_nothing() {
     assert_eq!(freed(&noise(1, 1_000)), 1_000 + RECORD);
     archive.seal().expect("sealed");
     assert_eq!(freed(&noise(1, 1_000)), 0);
+}
+
+/// A host that is behind purged what it had still to convert. Whoever has no converters must be
+/// able to purge all the same, and what nothing converts must go one day.
+#[test]
+fn a_policy_of_a_host__keeps_what_is_still_to_be_converted_for_a_day() {
+    let disk = SimDisk::new();
+    let archive = archive(&disk);
+    for content in [b"1", b"2", b"3"] {
+        put(&archive, content);
+    }
+    let converted = NewAttempt::new(Outcome::Failed, "ICT").error("no serial");
+    let all = archive.snapshot().expect("there");
+    let all = all.ids(&Filter::default(), "id".parse().expect("an order"));
+    let [first, second, third] = all.expect("read")[..] else {
+        panic!("three were archived");
+    };
+    let recorded = archive.record_attempt(second, converted);
+    recorded.expect("recorded");
+    let now = archive.store().options.clock.now();
+    let taken = |policy: &Policy, day| {
+        let plan = archive
+            .plan_purge(policy, AsOf::Vouched(day))
+            .expect("a plan");
+        let ids: Vec<EntryId> = plan.items.iter().map(|item| item.id).collect();
+        (ids, plan.waiting_skipped)
+    };
+    let by_hand = all_but(0);
+    let of_host = by_hand.clone().unconverted(Unconverted::Keep);
+    assert_eq!(taken(&by_hand, now), (vec![first, second, third], 0));
+    assert_eq!(taken(&of_host, now), (vec![second], 2));
+    assert_eq!(
+        taken(&of_host, now.plus_days(2)),
+        (vec![first, second, third], 0)
+    );
 }

@@ -12,7 +12,7 @@ use crate::convert::{
     select,
 };
 use crate::id::EntryId;
-use crate::service::entries::{Filters, in_store, nothing_selected};
+use crate::service::entries::{Filters, nothing_selected};
 use crate::{Error, ErrorKind};
 
 /// Broken entries that are listed; `--json` lists more of them.
@@ -117,14 +117,15 @@ pub(super) fn test(args: &Test, context: &mut Context<'_>) -> Result<Exit, Failu
 }
 
 fn selection(args: &Test, archive: &Archive, context: &Context<'_>) -> Result<Selection, Failure> {
-    let mut filter = args.filters.to_filter(context.now(), &context.zone())?;
+    let mut stated = args.filters.to_filter(context.now(), &context.zone())?;
+    let filter = &mut stated.filter;
     if let Some(over) = args.over.as_deref().filter(|over| *over != "all") {
         filter.from = Some(context.when(over)?);
     }
     if filter.converter.is_empty() {
         filter.converter.push(args.name.clone());
     }
-    let selection = select(archive, &in_store(filter, &context.desk(archive))?)?;
+    let selection = select(archive, &stated.in_store(&context.desk(archive))?)?;
     if selection.ids.is_empty() {
         return Err(nothing_selected().into());
     }
@@ -212,7 +213,7 @@ fn broken(report: &GateReport, context: &Context<'_>) -> String {
         Column::left("BEFORE"),
         Column::left("NOW"),
         Column::left("WAIVED"),
-        Column::clipped("ERROR"),
+        Column::text("ERROR"),
     ];
     let rows: Vec<_> = report
         .broken

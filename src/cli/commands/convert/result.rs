@@ -12,13 +12,9 @@ use crate::{Error, ErrorKind};
 
 #[derive(Serialize)]
 pub(super) struct Converted<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<EntryId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) attempt: Option<AttemptNo>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) converter_id: Option<ConverterId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) path: Option<String>,
     pub(super) converter: &'a str,
     pub(super) converter_version: Option<&'a str>,
@@ -26,7 +22,6 @@ pub(super) struct Converted<'a> {
     pub(super) duration_ms: u64,
     pub(super) error: Option<&'a str>,
     pub(super) warnings: &'a [String],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(super) suspicious: &'a [String],
     pub(super) extent: Option<&'a Extent>,
     pub(super) serial: Option<&'a str>,

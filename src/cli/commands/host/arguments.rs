@@ -10,6 +10,7 @@ use crate::cli::commands::reach::Reach;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  annals host init
   annals host check host.toml
   annals host run host.toml --once
   annals host run host.toml
@@ -21,6 +22,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
+    Init(Init),
     Run(Run),
     Check(Check),
     Status(Status),
@@ -36,10 +38,44 @@ impl Args {
     /// Returns where the verb is run. Only the host itself knows its status.
     pub(crate) fn reach(&self) -> Reach {
         match self.action {
-            Action::Run(_) | Action::Check(_) => Reach::Here,
+            Action::Init(_) | Action::Run(_) | Action::Check(_) => Reach::Here,
             Action::Status(_) => Reach::Owner,
         }
     }
+}
+
+/// Ask five questions, and write a configuration that runs
+///
+/// Each question has a default, and each answer is checked at once. A flag answers its question.
+/// Nothing is written before the last answer, and nothing that is there is replaced. Written are
+/// FILE, a store if there is none, the folder to watch, and annals.service for systemd.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without a terminal every question needs its flag, or --yes, which takes the defaults. The store is --store, else \
+'store' beside FILE.
+
+Examples:
+  annals host init
+  annals host init line3.toml --folder /data/ict/in --pattern '*.csv' --converter 'python3 ict.py' --reports store --keep 10y")]
+pub(super) struct Init {
+    /// The configuration to write
+    #[arg(value_name = "FILE", default_value = "host.toml")]
+    pub(super) file: PathBuf,
+    /// The folder to watch
+    #[arg(long, value_name = "DIR")]
+    pub(super) folder: Option<String>,
+    /// Which files are taken, such as '*.csv'; several with spaces between
+    #[arg(long, value_name = "PATTERN")]
+    pub(super) pattern: Option<String>,
+    /// The command that converts a file, such as 'python3 ict.py {input}'
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) converter: Option<String>,
+    /// Where reports go: store, or also the URL of a server
+    #[arg(long, value_name = "WHERE")]
+    pub(super) reports: Option<String>,
+    /// How long files and reports are kept: 90d, 10y, 90d1y or forever
+    #[arg(long, value_name = "PERIOD")]
+    pub(super) keep: Option<String>,
 }
 
 /// Archive and convert what the watch folders hold, and go on watching

@@ -12,15 +12,16 @@ use crate::cli::render::{Cell, Column, Table, escape, path_text};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store;
 use crate::convert::{Companions, Mode, Network, Sandbox, missing_program};
-use crate::host::{Config, ConverterConfig, Submit};
+use crate::host::{Config, ConverterConfig, Subfolders, Submit};
+use crate::service::words::in_shell;
 
 #[cfg(unix)]
-fn runs_as_root() -> bool {
+pub(super) fn runs_as_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
 #[cfg(not(unix))]
-fn runs_as_root() -> bool {
+pub(super) fn runs_as_root() -> bool {
     false
 }
 
@@ -40,15 +41,14 @@ struct CheckedConverter<'a> {
     version: Option<&'a str>,
     watch_folder: Option<String>,
     patterns: &'a [String],
+    recursive: bool,
     /// The file that marks a folder as complete; set for converters that take folders.
-    #[serde(skip_serializing_if = "Option::is_none")]
     complete_marker: Option<&'a str>,
     /// Patterns of the companions that belong to a file.
     companions: Vec<&'a str>,
     mode: &'static str,
     max_concurrent: usize,
     /// Set for workers only.
-    #[serde(skip_serializing_if = "Option::is_none")]
     worker_idle_s: Option<f64>,
     post_process: &'static str,
     archives: bool,
@@ -59,15 +59,19 @@ struct CheckedConverter<'a> {
     submits_to: Option<String>,
 }
 
+/// Said to root.
+const AS_ROOT: &str = "as root the host and its converters without a sandbox may do everything: \
+                       give it a user of its own";
+
 pub(super) fn check(args: &Check, context: &mut Context<'_>) -> Result<Exit, Failure> {
     let config = store::load(&args.file)?;
-    for told in follow_file(&args.file, &config, context) {
-        context.warn(told);
-    }
+    let mut warnings = follow_file(&args.file, &config, context);
     let are_others = |config: &ConverterConfig| config.converter.bounds.run_as.is_some();
     if runs_as_root() && !config.converters.iter().all(are_others) {
-        context.warn("as root the host and its converters without a sandbox may do everything: give it a user of its own");
+        warnings.push(AS_ROOT.to_owned());
     }
+    warnings.extend(config.warnings.iter().cloned());
+    warnings.extend(config.doubts());
     let mut missing = config.survey();
     missing.extend(config.converters.iter().filter_map(|config| {
         let why = missing_program(&config.converter)?;
@@ -88,12 +92,17 @@ pub(super) fn check(args: &Check, context: &mut Context<'_>) -> Result<Exit, Fai
         .filter_map(|converter| converter.archive.folder.as_deref());
     config.check_folders(shared.as_deref().map(|dir| context.path(dir)).as_deref())?;
     for dir in shared.as_deref().into_iter().chain(own) {
-        if !Archive::is_store(dir) {
-            missing.push(format!(
-                "{} is no store yet: make it with `annals init {}`",
-                dir.display(),
-                dir.display()
-            ));
+        match Archive::id_of(dir) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NoStore => {
+                let named = path_text(dir);
+                let named = in_shell(&named);
+                missing.push(format!(
+                    "{} is no store yet: make it with `annals init {named}`",
+                    dir.display()
+                ));
+            }
+            Err(error) => missing.push(error.message().to_owned()),
         }
     }
     if archives && shared.is_none() {
@@ -105,13 +114,13 @@ pub(super) fn check(args: &Check, context: &mut Context<'_>) -> Result<Exit, Fai
             path: path_text(&config.path),
             store: shared.as_deref().map(path_text),
             converters: config.converters.iter().map(checked).collect(),
-            warnings: &config.warnings,
+            warnings: &warnings,
             missing: &missing,
         })?;
     } else {
         let text = check_page(&config, shared.as_deref(), context);
         context.print(text)?;
-        for remark in config.warnings.iter().chain(&missing) {
+        for remark in warnings.iter().chain(&missing) {
             context.warn(remark);
         }
     }
@@ -128,6 +137,7 @@ fn checked(config: &ConverterConfig) -> CheckedConverter<'_> {
         version: config.converter.version.as_deref(),
         watch_folder: config.watch_folder.as_deref().map(path_text),
         patterns: config.patterns(),
+        recursive: config.subfolders == Subfolders::Read,
         complete_marker: config.complete_marker.as_deref(),
         companions: config
             .companions()
@@ -164,10 +174,10 @@ fn check_page(config: &Config, shared: Option<&Path>, context: &Context<'_>) -> 
     let columns = [
         Column::clipped("CONVERTER"),
         Column::left("VERSION"),
-        Column::clipped("WATCHES"),
+        Column::clipped("WATCHES").kept(),
         Column::clipped("TAKES"),
-        Column::left("MODE"),
-        Column::right("AT A TIME"),
+        Column::left("MODE").dropped(1),
+        Column::right("AT A TIME").dropped(2),
         Column::left("AFTERWARDS"),
         Column::left("KEPT"),
     ];
@@ -184,7 +194,12 @@ fn check_page(config: &Config, shared: Option<&Path>, context: &Context<'_>) -> 
             vec![
                 Cell::new(&converter.converter.name),
                 Cell::maybe(converter.converter.version.as_deref()),
-                Cell::maybe(converter.watch_folder.as_deref().map(from_here)),
+                Cell::maybe(converter.watch_folder.as_deref().map(|folder| {
+                    match converter.subfolders {
+                        Subfolders::Read => format!("{}/**", from_here(folder)),
+                        _ => from_here(folder),
+                    }
+                })),
                 Cell::new(taken(converter)),
                 Cell::new(converter.converter.mode.name()),
                 Cell::new(converter.max_concurrent.to_string()),

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::cli::render::{counted, path_text};
 use crate::cli::run::Context;
-use crate::cli::store::{self, Watch};
+use crate::cli::store;
 use crate::host::{Config, ConverterConfig};
+use crate::service::status::Watch;
 
 fn watched(config: &Config) -> impl Iterator<Item = &Path> {
     config

@@ -1,5 +1,8 @@
 //! What a host answers at `listen`: the page and the API, or `/healthz` and `/metrics` alone.
 
+#[cfg(feature = "serve")]
+use std::sync::Arc;
+
 use crate::cli::run::Context;
 use crate::cli::store::State;
 use crate::host::{Archives, Config, Listener};
@@ -75,7 +78,7 @@ impl Listening {
             Self::Page(page) => {
                 let url = page.1.url();
                 Some(format!(
-                    "{url} with /healthz and /metrics; annals serve prints a link that signs in"
+                    "{url} with /healthz and /metrics; `annals serve` prints a link that signs in"
                 ))
             }
         }
@@ -83,19 +86,23 @@ impl Listening {
 
     /// Returns what answers about the opened stores. The page is that of the first store.
     pub(super) fn open(self, archives: &Archives, state: &State) -> Open {
+        #[cfg(not(feature = "serve"))]
+        let _ = (archives, state);
         match self {
             Self::Nowhere => Open::Nothing,
             Self::Health(listener) => Open::Health(listener),
             #[cfg(feature = "serve")]
             Self::Page(page) => {
                 let (server, entrance) = *page;
-                let (Some(archive), Some(host)) = (archives.iter().next(), state.host()) else {
+                let (Some(archive), Some(host)) = (archives.iter().next(), state.owner.host())
+                else {
                     return Open::Nothing;
                 };
                 let subject = Subject {
                     archive: archive.clone(),
                     config: Some(host.config().path),
                     host: Some(host.clone()),
+                    owner: Some(Arc::clone(&state.owner)),
                 };
                 state.open_entrance(entrance);
                 Open::Page(Box::new((server, subject)))

@@ -3,6 +3,7 @@
 mod arguments;
 mod check;
 mod configuration;
+mod init;
 mod listening;
 mod run;
 mod service;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::arguments::Run;
 use super::configuration::{follow_file, watches, watching};
 use super::listening::Listening;
-use super::service::Service;
+use super::service::{HostSignals, Service};
 use super::single_pass::run_single_pass;
 use super::stores::{open_stores, serve_stores};
 use super::summary::failed_before;
@@ -18,7 +18,8 @@ use crate::cli::daemon::{Console, Log, Supervisor, Verbosity};
 use crate::cli::render::{log_line, path_text};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store::{self, State};
-use crate::host::{Archives, Host, LogFormat, Stop};
+use crate::host::{Archives, Config, Host, LogFormat, Stop};
+use crate::service::status::Role;
 
 /// How long a host that ends waits for its last lines to be written. A reader that stopped reading
 /// is not waited for longer.
@@ -51,6 +52,27 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
     for warning in told.iter().chain(&config.warnings) {
         context.warn(warning);
     }
+    let last_words = console.clone();
+    let ended = run_until_end(args, config, signals, console, format, context);
+    if let (Err(_), Some(console)) = (&ended, last_words) {
+        // The program ends as soon as the error is printed.
+        context.redirect_stderr(move |text| {
+            console.err.say(text);
+            console.finish(LAST_WORDS);
+        });
+    }
+    ended
+}
+
+/// Opens the stores and runs the host. Without a console it makes one pass.
+fn run_until_end(
+    args: Run,
+    config: Config,
+    signals: HostSignals,
+    console: Option<Console>,
+    format: LogFormat,
+    context: &mut Context<'_>,
+) -> Result<Exit, Failure> {
     let listening = Listening::begin(&config, args.once, context)?;
     let verbosity = match (context.globals.quiet, context.globals.verbose) {
         (true, _) => Verbosity::Quiet,
@@ -61,6 +83,7 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
     context.tell_damage();
     tell_unsigned(&archives, context)?;
     let state = Arc::new(State::new(
+        Role::Host,
         context.now(),
         path_text(&config.path),
         watches(&config),
@@ -68,7 +91,7 @@ pub(super) fn run_host(args: Run, context: &mut Context<'_>) -> Result<Exit, Fai
     let watching = watching(&config);
     let stores: Vec<Archive> = archives.iter().cloned().collect();
     let host = Arc::new(Host::new(archives.clone(), config)?);
-    state.ask(&host);
+    state.owner.ask(&host);
     let endpoints = serve_stores(&archives, &state, context);
     let failed = failed_before(host.failed_before());
     let service = Service {

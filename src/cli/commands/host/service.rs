@@ -30,10 +30,10 @@ pub(super) struct Service {
 }
 
 #[cfg(unix)]
-type HostSignals = Signals;
+pub(super) type HostSignals = Signals;
 
 #[cfg(not(unix))]
-type HostSignals = ();
+pub(super) type HostSignals = ();
 
 /// The exit code of the signal that ended a host, if one did, and the exit code for its work.
 pub(super) type Ended = (Option<Exit>, Exit);

@@ -11,10 +11,14 @@ use super::summary::{exit_of, in_words};
 use crate::cli::render::{Cell, Column, Table, count, duration, escape, path_text};
 use crate::cli::run::{Context, Exit, Failure, work_in_background_or};
 use crate::cli::store::State;
+use crate::convert::Conversion;
 use crate::entry::Outcome;
 use crate::host::{Hooks, Notice, RunSummary};
 use crate::id::EntryId;
 use crate::time::{Clock, SystemClock};
+
+/// The most files whose reasons are told without `--verbose`.
+const REASONS_MAX: usize = 20;
 
 /// Messages of the host while it works.
 enum News {
@@ -23,6 +27,8 @@ enum News {
     Converted {
         converter: String,
         outcome: Outcome,
+        /// Why it did not succeed, with the file and its entry.
+        reason: Option<String>,
     },
     Trouble(String),
     Passed(Box<RunSummary>),
@@ -57,12 +63,14 @@ fn news(notice: &Notice<'_>) -> Option<News> {
     let shown = |path: &Path| path_text(path);
     Some(match notice {
         Notice::Converted {
+            path,
             converter,
+            entry,
             conversion,
-            ..
         } => News::Converted {
             converter: (*converter).to_owned(),
             outcome: conversion.outcome,
+            reason: reason(path, *entry, conversion),
         },
         Notice::Passed(summary) => News::Passed(Box::new((*summary).clone())),
         Notice::Archived {
@@ -108,9 +116,11 @@ fn news(notice: &Notice<'_>) -> Option<News> {
             path,
             entry,
             outcome: Outcome::Failed | Outcome::Rejected,
+            error,
         } => News::Trouble(format!(
-            "{} was not tried again: entry {entry} failed before under the same converter; correct that, or `annals show {entry}`",
-            shown(path)
+            "{} was not tried again: entry {entry} failed before under the same converter ({}); correct that, or `annals show {entry}`",
+            shown(path),
+            in_short(error.unwrap_or("no reason given"))
         )),
         Notice::DoneBefore { path, entry, .. } => News::Line(format!(
             "{} was converted before, as entry {entry}",
@@ -118,6 +128,29 @@ fn news(notice: &Notice<'_>) -> Option<News> {
         )),
         _ => return None,
     })
+}
+
+/// Describes why a conversion did not succeed; `None` for one that did.
+fn reason(path: &Path, entry: Option<EntryId>, conversion: &Conversion) -> Option<String> {
+    let what = match conversion.outcome {
+        Outcome::Failed => "failed",
+        Outcome::Rejected => "was rejected",
+        Outcome::Suspended => "is suspended",
+        Outcome::Success | Outcome::Skipped => return None,
+    };
+    let why = in_short(conversion.error.as_deref().unwrap_or("no reason given"));
+    let entry = entry.map_or_else(String::new, |entry| format!(" (entry {entry})"));
+    Some(format!("{} {what}{entry}: {why}", path_text(path)))
+}
+
+/// Returns the first line of an error, and its last one, where a traceback says what happened.
+fn in_short(error: &str) -> String {
+    let mut lines = error.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    match lines.next_back() {
+        Some(last) => format!("{first} ... {last}"),
+        None => first.to_owned(),
+    }
 }
 
 fn report_of(entry: Option<EntryId>) -> String {
@@ -131,6 +164,8 @@ fn report_of(entry: Option<EntryId>) -> String {
 struct Tally {
     converters: BTreeMap<String, [u64; 5]>,
     taken: u64,
+    /// Number of reasons that were told.
+    told: usize,
     last: RunSummary,
     /// The status that clients read.
     state: Arc<State>,
@@ -141,6 +176,7 @@ impl Tally {
         Self {
             converters: BTreeMap::new(),
             taken: 0,
+            told: 0,
             last: RunSummary::default(),
             state,
         }
@@ -153,8 +189,13 @@ impl Tally {
                     context.note(escape(&line));
                 }
             }
-            News::Converted { converter, outcome } => {
+            News::Converted {
+                converter,
+                outcome,
+                reason,
+            } => {
                 self.taken += 1;
+                self.tell_reason(reason, context);
                 self.converters.entry(converter).or_default()[column(outcome)] += 1;
                 context.meter.report(self.taken, 0, "converted");
             }
@@ -167,8 +208,20 @@ impl Tally {
         Ok(())
     }
 
+    /// Tells why a file was not converted. Thousands of files may fail of one cause, so only the
+    /// first are told, unless all are asked for.
+    fn tell_reason(&mut self, reason: Option<String>, context: &mut Context<'_>) {
+        let Some(reason) = reason else { return };
+        self.told += 1;
+        if self.told <= REASONS_MAX || context.globals.verbose {
+            context.warn(reason);
+        } else if self.told == REASONS_MAX + 1 {
+            context.warn("more files were not converted: `annals failures` tells them by cause");
+        }
+    }
+
     fn passed(&mut self, summary: RunSummary, context: &mut Context<'_>) -> Result<(), Failure> {
-        self.state.passed(&summary, SystemClock.now());
+        self.state.owner.passed(&summary, SystemClock.now());
         if context.json() {
             context.print_json(&summary)?;
             context.flush()?;

@@ -2,47 +2,41 @@
 
 use std::path::Path;
 
-use serde::Serialize;
-
 use super::summary::{failed_before, in_words};
 use crate::archive::{Access, Archive, FailureGroup};
 use crate::cli::render::{
     Cell, Column, Style, Table, count, counted, escape, facts, path_text, size,
 };
 use crate::cli::run::{Context, Exit, Failure};
-use crate::cli::store::Status as OwnerStatus;
 use crate::host::{HostStatus, OutdatedEntries, PromotionStatus, RetentionStatus, Space};
 use crate::service::entries::outdated_words;
 use crate::service::objects::command_for;
+use crate::service::status::{OwnerStatus, Role, StatusObject};
 use crate::service::time::Zone;
 use crate::{Error, ErrorKind};
 
 /// Most stuck files that are listed by name; `--json` lists more of them.
 const STUCK_SHOWN: usize = 10;
 
-#[derive(Serialize)]
-struct StatusObject<'a> {
-    running: bool,
-    store: String,
-    #[serde(flatten)]
-    status: Option<&'a OwnerStatus>,
-}
-
 pub(super) fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let dir = context.path(&context.locate()?);
-    let status = context.owner().map(|owner| owner.state.status());
+    let status = context.owner().map(|owner| owner.state.owner.status());
     if let Some(owner) = context.owner() {
         context.note_damage(&owner.archive)?;
     }
     if context.json() {
-        context.print_json(&StatusObject {
-            running: status.is_some(),
-            store: path_text(&dir),
-            status: status.as_ref(),
-        })?;
-    } else if let Some(status) = &status {
+        context.print_json(&StatusObject::new(path_text(&dir), status.as_ref()))?;
+    } else if let Some(status) = status.as_ref().filter(|status| status.role == Role::Host) {
         let text = status_page(status, &dir, context);
         context.print(text)?;
+    }
+    if let Some(status) = status.as_ref().filter(|status| status.role == Role::Page) {
+        if !context.json() {
+            let said = format!("no host runs; process {} serves the page", status.pid);
+            let error = Error::new(ErrorKind::NotFound, said);
+            context.error(&error.hint("start one in its place with `annals host run FILE`"));
+        }
+        return Ok(Exit::NotFound);
     }
     if let Some(status) = &status {
         let host = status.host.as_ref();
@@ -50,6 +44,8 @@ pub(super) fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
         return Ok(if is_well { Exit::Done } else { Exit::Partial });
     }
     if !Archive::is_store(&dir) {
+        // A store that may not be read, or has lost a file, says so when it is opened.
+        context.open(Access::ReadOnly)?;
         return Err(Error::new(
             ErrorKind::NoStore,
             format!("there is no store in {}", dir.display()),
@@ -57,22 +53,23 @@ pub(super) fn status(context: &mut Context<'_>) -> Result<Exit, Failure> {
         .hint("make one with `annals init`, or name one with --store")
         .into());
     }
+    note_damage_without_host(context)?;
     if !context.json() {
         let said = format!("no host owns the store in {}", dir.display());
         let error = Error::new(ErrorKind::NotFound, said);
         context.error(&error.hint("start one with `annals host run FILE`"));
     }
-    note_damage_without_host(context)?;
     Ok(Exit::NotFound)
 }
 
 /// Looks for damage in a store without a host.
 ///
-/// Other errors are ignored. For example, another verb may have the store open at the moment.
+/// That it may not be read is an error, too: then nobody knows whether a host owns it. Other errors
+/// are ignored. For example, another verb may have the store open at the moment.
 fn note_damage_without_host(context: &Context<'_>) -> Result<(), Error> {
     match context.open(Access::ReadOnly) {
         Ok(archive) => archive.close(),
-        Err(error) if error.kind() == ErrorKind::Damaged => Err(error),
+        Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Io) => Err(error),
         Err(_) => Ok(()),
     }
 }
@@ -106,7 +103,10 @@ fn status_page(status: &OwnerStatus, dir: &Path, context: &Context<'_>) -> Strin
     ];
     let Some(host) = &status.host else {
         let title = Style::Good.paint("a host runs", canvas.colour);
-        return format!("{title}\n{}", facts(known, canvas));
+        return format!(
+            "{title}\n{}",
+            facts(context.store_flags().in_facts(known), canvas)
+        );
     };
     known.extend(facts_of(host, context));
     let unwell = format!("a host runs, but {}", escape(&host.reasons.join("; ")));
@@ -117,10 +117,10 @@ fn status_page(status: &OwnerStatus, dir: &Path, context: &Context<'_>) -> Strin
     };
     let columns = [
         Column::clipped("CONVERTER"),
-        Column::left("WATCHES"),
+        Column::left("WATCHES").dropped(1),
         Column::right("ARCHIVED"),
-        Column::right("SUCCESS"),
-        Column::right("OTHERS"),
+        Column::right("SUCCESS").kept(),
+        Column::right("OTHERS").kept(),
         Column::right("SUSPICIOUS"),
         Column::right("WORKERS"),
         Column::right("A MINUTE"),
@@ -149,7 +149,10 @@ fn status_page(status: &OwnerStatus, dir: &Path, context: &Context<'_>) -> Strin
         })
         .collect();
     let table = Table::new(&columns, canvas).page(&rows);
-    format!("{title}\n{}\n{table}", facts(known, canvas))
+    format!(
+        "{title}\n{}\n{table}",
+        facts(context.store_flags().in_facts(known), canvas)
+    )
 }
 
 /// Describes a cause of failures: `12 failed, ICT CSV: line *: no serial (annals ...)`.

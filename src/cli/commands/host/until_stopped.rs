@@ -36,7 +36,7 @@ pub(super) fn run_until_stopped(
         move |notice| {
             log.notice(notice);
             if let Notice::Passed(summary) = notice {
-                state.passed(summary, SystemClock.now());
+                state.owner.passed(summary, SystemClock.now());
                 if let Some(line) = line_of(summary, json) {
                     out.say(line);
                 }

@@ -177,10 +177,10 @@ fn listed(collected: &Collected, pattern: &PathPattern, context: &Context<'_>) -
     }
     let columns = [
         Column::right("ENTRY"),
-        Column::clipped("WHERE"),
+        Column::clipped("WHERE").kept(),
         Column::clipped("IN"),
-        Column::clipped("BEFORE"),
-        Column::clipped("NOW"),
+        Column::clipped("BEFORE").kept(),
+        Column::clipped("NOW").kept(),
     ];
     let mut rows = Vec::new();
     for entry in &collected.entries {

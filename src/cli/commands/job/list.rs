@@ -21,16 +21,16 @@ pub(super) fn list(archive: &Archive, context: &mut Context<'_>) -> Result<Exit,
     }
     let columns = [
         Column::right("JOB"),
-        Column::left("STARTED"),
-        Column::left("STATE"),
+        Column::left("STARTED").dropped(1),
+        Column::left("STATE").kept(),
         Column::clipped("CONVERTER"),
         Column::right("ENTRIES"),
-        Column::right("SUCCESS"),
+        Column::right("SUCCESS").dropped(2),
         Column::right("FAILED"),
         Column::right("CHANGED"),
         Column::right("FIXED"),
         Column::right("BROKEN"),
-        Column::clipped("REASON"),
+        Column::text("REASON"),
     ];
     let row = |shown: &ShownJob| {
         let job = &shown.job;

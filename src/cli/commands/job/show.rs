@@ -2,6 +2,7 @@
 
 use super::state::state_cell;
 use crate::archive::{Archive, JobState};
+use crate::cli::entries::selection_words;
 use crate::cli::render::{Style, count, counted, duration, facts, reasons};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::JobPriority;
@@ -31,7 +32,7 @@ pub(super) fn show(
     let mut known = vec![
         ("kind", job.started.kind.clone()),
         ("started", zone.long(shown.at)),
-        ("selection", job.started.selection.clone()),
+        ("selection", selection_words(&job.started.selection)),
         ("converter", job.started.converter_version.clone()),
         ("arguments", job.started.params.clone()),
         ("entries", count(job.started.total)),

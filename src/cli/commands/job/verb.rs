@@ -10,7 +10,7 @@ use crate::cli::run::{Context, Exit, Failure};
 use crate::event::JobStop;
 use crate::id::JobId;
 
-/// Show the reprocess jobs and what came of them; pause, resume, cancel and retry them
+/// Show reprocess jobs; pause, resume, cancel and retry them
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -4,15 +4,11 @@ use serde::Serialize;
 
 use crate::archive::{Access, Archive};
 use crate::cli::run::{Context, Exit, Failure};
-use crate::convert::register;
-use crate::event::{ConverterPromoted, Grounds};
+use crate::convert::{IdentityDigits, register};
 use crate::id::{ConverterId, EventSeq};
 use crate::service::objects::PromotionObject;
-use crate::service::promotions::nothing_known;
+use crate::service::promotions::{self, nothing_known};
 use crate::{Error, ErrorKind, Result};
-
-/// Fewest hex digits that name an identity.
-const IDENTITY_DIGITS_MIN: usize = 6;
 
 /// Make an identity current, whatever the gate says; also to go back to an older one
 ///
@@ -25,7 +21,7 @@ pub(super) struct Promote {
     name: String,
     /// A recorded identity, by its first digits [default: the configured one, with --config]
     #[arg(long, value_name = "DIGITS")]
-    identity: Option<String>,
+    identity: Option<IdentityDigits>,
     /// Why; recorded for good
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -65,14 +61,7 @@ pub(super) fn promote(args: &Promote, context: &mut Context<'_>) -> Result<Exit,
             register(&archive, &converter.converter, None, &std::env::temp_dir())?
         }
     };
-    archive.promote(ConverterPromoted {
-        converter: args.name.clone(),
-        converter_id: id,
-        before: archive.promoted(&args.name)?,
-        grounds: Grounds::Person,
-        reason: args.reason.clone(),
-        evidence: None,
-    })?;
+    promotions::promote(&archive, &args.name, id, &args.reason)?;
     let promotions = archive.promotions(&args.name)?;
     let closed = archive.close();
     let zone = context.zone();
@@ -105,20 +94,15 @@ pub(super) fn revoke(args: &Revoke, context: &mut Context<'_>) -> Result<Exit, F
 pub(super) fn recorded_identity(
     archive: &Archive,
     name: &str,
-    digits: &str,
+    digits: &IdentityDigits,
 ) -> Result<ConverterId> {
     let mut recorded = archive.converters()?;
     recorded.retain(|converter| converter.name == name);
     if recorded.is_empty() {
         return Err(nothing_known(name));
     }
-    let digits = digits.to_lowercase();
     let hint = "`annals promotion show NAME` lists the identities";
-    if digits.len() < IDENTITY_DIGITS_MIN {
-        let told = format!("'{digits}' is too short for an identity");
-        return Err(Error::new(ErrorKind::Invalid, told).hint("give six digits or more"));
-    }
-    recorded.retain(|converter| converter.converter_id.to_string().starts_with(&digits));
+    recorded.retain(|converter| digits.begin(&converter.converter_id));
     match recorded.as_slice() {
         [one] => Ok(one.converter_id),
         [] => {

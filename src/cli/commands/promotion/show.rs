@@ -1,6 +1,7 @@
 //! `annals promotion list` and `show`.
 
 use crate::archive::{Archive, Promotion, Waiver};
+use crate::cli::entries::selection_words;
 use crate::cli::render::{Cell, Column, Table, escape};
 use crate::cli::run::{Context, Exit, Failure};
 use crate::event::ConverterRegistered;
@@ -33,8 +34,8 @@ pub(super) fn list(archive: &Archive, context: &mut Context<'_>) -> Result<Exit,
         Column::left("CURRENT"),
         Column::left("SINCE"),
         Column::left("BY"),
-        Column::clipped("WHO"),
-        Column::clipped("REASON"),
+        Column::clipped("WHO").dropped(1),
+        Column::text("REASON"),
     ];
     let page = Table::new(&columns, context.canvas()).page(&rows);
     context.print(page)?;
@@ -74,10 +75,10 @@ fn promotions_page(promotions: &[Promotion], zone: &Zone, context: &Context<'_>)
         Column::left("PROMOTED"),
         Column::left("AT"),
         Column::left("BY"),
-        Column::clipped("WHO"),
+        Column::clipped("WHO").dropped(1),
         Column::right("TRIED"),
         Column::right("BROKEN"),
-        Column::clipped("REASON"),
+        Column::text("REASON"),
     ];
     let row = |promotion: &Promotion| {
         let evidence = promotion.fact.evidence.as_ref();
@@ -99,9 +100,9 @@ fn waivers_page(waivers: &[Waiver], zone: &Zone, context: &Context<'_>) -> Strin
     let columns = [
         Column::right("WAIVER"),
         Column::left("AT"),
-        Column::clipped("FOR"),
+        Column::left("FOR"),
         Column::clipped("WHAT"),
-        Column::clipped("REASON"),
+        Column::text("REASON"),
     ];
     let row = |waiver: &Waiver| {
         let fact = &waiver.fact;
@@ -133,15 +134,15 @@ fn what(waiver: &Waiver) -> String {
         let ranges: Vec<String> = ranges
             .map(|(first, last)| {
                 if first == last {
-                    first.to_string()
+                    format!("entry {first}")
                 } else {
-                    format!("{first}-{last}")
+                    format!("entries {first} to {last}")
                 }
             })
             .collect();
         parts.push(ranges.join(", "));
     }
-    parts.extend(fact.filter.clone());
+    parts.extend(fact.filter.as_deref().map(selection_words));
     parts.extend(
         fact.cause
             .as_ref()
@@ -159,7 +160,7 @@ fn identities_page(
         Column::left("IDENTITY"),
         Column::left("CURRENT"),
         Column::clipped("VERSION"),
-        Column::clipped("ENVIRONMENT"),
+        Column::text("ENVIRONMENT"),
     ];
     let row = |converter: &ConverterRegistered| {
         let is_current = current == Some(converter.converter_id);

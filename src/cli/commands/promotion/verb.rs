@@ -8,7 +8,7 @@ use super::waive::{self, Waive};
 use crate::archive::Access;
 use crate::cli::run::{Context, Exit, Failure};
 
-/// Show which identity of a converter is current; promote another one, and waive what it breaks
+/// Show and change which identity of a converter is current
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -5,12 +5,12 @@ use serde::Serialize;
 use super::change::recorded_identity;
 use crate::archive::{Access, Archive};
 use crate::cli::run::{Context, Exit, Failure};
-use crate::convert::identity_of;
+use crate::convert::{IdentityDigits, identity_of};
 use crate::event::{ConverterWaived, EntryRanges};
 use crate::id::{ConverterId, EntryId, EventSeq};
 use crate::query::Filter;
+use crate::service::entries::Filters;
 use crate::service::entries::no_entry;
-use crate::service::entries::{Filters, in_store};
 use crate::{Error, ErrorKind};
 
 /// Let entries break with a new identity, for a reason
@@ -35,7 +35,7 @@ pub(super) struct Waive {
     cause: Option<String>,
     /// For this recorded identity, by its first digits [default: the configured one]
     #[arg(long, value_name = "DIGITS", conflicts_with = "until")]
-    identity: Option<String>,
+    identity: Option<IdentityDigits>,
     /// For any identity, before this date
     #[arg(long, value_name = "DATE")]
     until: Option<String>,
@@ -53,14 +53,14 @@ struct Waived<'a> {
 }
 
 pub(super) fn waive(args: &Waive, context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let filter = args.filters.to_filter(context.now(), &context.zone())?;
+    let stated = args.filters.to_filter(context.now(), &context.zone())?;
     let until = args
         .until
         .as_deref()
         .map(|text| context.when(text))
         .transpose()?;
     let archive = context.open(Access::ReadWrite)?;
-    let filter = in_store(filter, &context.desk(&archive))?;
+    let filter = stated.in_store(&context.desk(&archive))?;
     let mut waived = ConverterWaived::new(&args.name, &args.reason);
     waived.candidate = match until {
         Some(_) => None,

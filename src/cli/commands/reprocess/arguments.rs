@@ -11,7 +11,7 @@ use crate::id::EntryId;
 use crate::service::entries::Filters;
 use crate::service::reprocess::{JobRequest, Speed as Asked};
 
-/// Run converters again over archived sources, and tell what changes
+/// Run converters again over archived sources; tell the changes
 ///
 /// Each run is a new attempt beside the earlier ones; nothing is overwritten. Nothing is submitted
 /// unless --submit says so; then the new reports wait in the store until `annals host run` sends

@@ -13,9 +13,9 @@ pub(super) fn tell_plan(plan: &ReprocessPlan, context: &mut Context<'_>) -> Resu
     }
     let columns = [
         Column::right("ENTRIES"),
-        Column::clipped("LAST CONVERTED BY"),
+        Column::clipped("LAST CONVERTED BY").kept(),
         Column::left("IDENTITY"),
-        Column::clipped("WOULD BE CONVERTED BY"),
+        Column::clipped("WOULD BE CONVERTED BY").kept(),
         Column::left("IDENTITY"),
     ];
     let rows: Vec<_> = plan

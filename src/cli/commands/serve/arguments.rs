@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+/// Where the page is served unless something else is said.
+const DEFAULT_ADDRESS: &str = "127.0.0.1:7878";
+
 /// Serve the web page and the HTTP API, until Ctrl-C
 ///
 /// Prints a link that signs a browser in once, and the token that programs send. Other verbs go on
@@ -18,7 +21,7 @@ Examples:
 Programs send the token: curl -H \"Authorization: Bearer TOKEN\" http://127.0.0.1:7878/api/v1/entries/1")]
 pub(crate) struct Args {
     /// The address and port; port 0 is any free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7878")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_ADDRESS)]
     pub(super) listen: SocketAddr,
     /// Open the page in the browser
     #[arg(long)]
@@ -32,4 +35,12 @@ pub(crate) struct Args {
     /// A name, or name and port, that browsers ask for, such as that of a proxy; may be repeated
     #[arg(long = "name", value_name = "HOST")]
     pub(super) names: Vec<String>,
+}
+
+impl Args {
+    /// Returns true when anything is stated about how the page is served.
+    pub(super) fn asks_for_more_than_a_link(&self) -> bool {
+        let elsewhere = self.listen.to_string() != DEFAULT_ADDRESS;
+        elsewhere || self.tls_certificate.is_some() || !self.names.is_empty()
+    }
 }

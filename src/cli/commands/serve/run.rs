@@ -11,6 +11,7 @@ use crate::cli::owner::Endpoint;
 use crate::cli::render::path_text;
 use crate::cli::run::{Context, Exit, Failure};
 use crate::cli::store::State;
+use crate::service::status::Role;
 use crate::web::{Entrance, Secret, Server, Settings, Stop, Subject, TlsFiles};
 use crate::{Error, ErrorKind};
 
@@ -26,6 +27,11 @@ pub(in crate::cli) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit,
     if let Some(lent) = context.owner().cloned() {
         return match lent.state.entrance() {
             Some(entrance) => {
+                if args.asks_for_more_than_a_link() {
+                    context.warn(
+                        "the page is served already; how it is served changes only when that ends",
+                    );
+                }
                 tell(entrance, &args, context)?;
                 Ok(Exit::Done)
             }
@@ -35,7 +41,7 @@ pub(in crate::cli) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit,
     let archive = context.open(Access::ReadWrite)?;
     let config = context.config_file();
     let config = config.as_deref().map(path_text).unwrap_or_default();
-    let state = Arc::new(State::new(context.now(), config, Vec::new()));
+    let state = Arc::new(State::new(Role::Page, context.now(), config, Vec::new()));
     let endpoint = match Endpoint::open(&archive, &state, context.program().run_for_client) {
         Ok(endpoint) => Some(endpoint),
         Err(error) => {
@@ -73,7 +79,8 @@ fn serve(
     };
     let subject = Subject {
         archive: archive.clone(),
-        host: state.host().cloned(),
+        host: state.owner.host().cloned(),
+        owner: Some(Arc::clone(&state.owner)),
         config: context.config_file(),
     };
     let (server, entrance) = Server::bind(settings).map_err(|error| taken(args, error))?;
@@ -110,7 +117,7 @@ fn tell(entrance: &Entrance, args: &Args, context: &mut Context<'_>) -> Result<(
     } else {
         context.print(format!("{login}\n"))?;
         context.note(format_args!(
-            "the link works once, for a quarter of an hour; run annals serve again for another"
+            "the link works once, for a quarter of an hour; run `annals serve` again for another"
         ));
     }
     context.flush()?;

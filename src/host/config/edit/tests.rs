@@ -1,5 +1,7 @@
 //! Tests changing one value of a configuration: comments, order and line ends must stay.
 
+use std::fs::File;
+
 use super::*;
 use crate::host::config::settings::Config;
 
@@ -109,7 +111,7 @@ fn a_value_that_was_not_there_is_put_into_its_section() {
         for comment in kept {
             assert!(edit.text().contains(comment), "{comment}");
         }
-        assert_ne!(edit.old, edit.new);
+        assert_ne!(edit.changes[0].old, edit.changes[0].new);
     }
 }
 
@@ -150,17 +152,17 @@ fn what_is_wrong_is_named_with_its_range_and_what_was_meant_and_nothing_is_writt
 fn no_secret_shows_in_what_is_told() {
     let bench = Bench::new(FILE);
     let edit = bench.edit("ICT CSV.arguments.token", "n3w").expect("valid");
-    let told = format!("{:?} {:?}", edit.old, edit.new);
+    let told = format!("{:?} {:?}", edit.changes[0].old, edit.changes[0].new);
     assert!(!told.contains("s3cret") && !told.contains("n3w"), "{told}");
-    assert!(edit.changes() && edit.text().contains("n3w"));
+    assert!(edit.changes_file() && edit.text().contains("n3w"));
     let edit = bench
         .edit("a.b.submit.headers.Authorization", "Basic x")
         .expect("valid");
-    assert!(!format!("{:?}", edit.new).contains("Basic"));
+    assert!(!format!("{:?}", edit.changes[0].new).contains("Basic"));
     let edit = bench
         .edit("defaults.submit.headers.Authorization", "Basic x")
         .expect("valid");
-    assert!(!format!("{:?}", edit.new).contains("Basic"));
+    assert!(!format!("{:?}", edit.changes[0].new).contains("Basic"));
 }
 
 #[cfg(unix)]
@@ -206,5 +208,205 @@ fn line_ends_and_a_byte_order_mark_stay_as_they_are() {
         text.replace("timeout_s = 60", "timeout_s = 90")
     );
     let same = bench.edit("ICT CSV.timeout_s", "60").expect("valid");
-    assert!(!same.changes());
+    assert!(!same.changes_file());
+}
+
+/// Of several changes, some were written when a later one was wrong.
+#[test]
+fn several_changes_are_made_together_or_not_at_all() {
+    let bench = Bench::new(FILE);
+    let draft = Draft::load(bench.path()).expect("valid");
+    let changes = [
+        Change::set("ICT CSV.timeout_s", "0"),
+        Change::set("ICT CSV.priority", "11"),
+        Change::set("ICT CSV.retention_days", "30"),
+        Change::set("nobody.priority", "1"),
+    ];
+    let error = draft.edit(&changes).expect_err("wrong");
+    let source = std::error::Error::source(&error).expect("a source");
+    let errors: &ConfigErrors = source.downcast_ref().expect("problems");
+    let told: Vec<_> = errors.problems.iter().map(Problem::target).collect();
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        told,
+        [
+            some("ICT CSV.timeout_s"),
+            some("ICT CSV.priority"),
+            some("nobody.priority")
+        ]
+    );
+    assert_eq!(errors.problems[0].line, 8);
+    let edit = draft.edit(&[changes[2].clone(), Change::set("a.b.priority", "2")]);
+    let edit = edit.expect("valid");
+    edit.write().expect("written");
+    assert_eq!(edit.changes.len(), 2);
+    let now = fs::read_to_string(bench.path()).expect("there");
+    assert!(now.contains("retention_days = 30\n") && now.contains("priority = 2\n"));
+}
+
+/// Taking a value out took the comment above it along.
+#[test]
+fn a_value_is_taken_out_and_the_comments_around_it_stay() {
+    let text = "# plant\r
+[[converter]]\r
+name = 'x'\r
+command = ['y', '{input}']\r
+# by contract\r
+retention_days = 30 # 2024\r
+patterns = [\r
+  '*.csv', # old\r
+]\r
+retry = { max_attempts = 3, delay_s = 60 }\r
+submit.url = 'http://x'\r
+submit.timeout_s = 5\r
+# the end\r
+";
+    let bench = Bench::new(text);
+    let draft = Draft::load(bench.path()).expect("valid");
+    let keys = [
+        "retention_days",
+        "patterns",
+        "retry.delay_s",
+        "submit.timeout_s",
+        "priority",
+    ];
+    let changes = keys.map(|key| Change::unset(format!("x.{key}")));
+    let edit = draft.edit(&changes).expect("valid");
+    let expected = "# plant\r
+[[converter]]\r
+name = 'x'\r
+command = ['y', '{input}']\r
+# by contract\r
+retry = { max_attempts = 3 }\r
+submit.url = 'http://x'\r
+# the end\r
+";
+    assert_eq!(edit.text(), expected);
+    let changed: Vec<bool> = edit.changes.iter().map(|value| value.changed).collect();
+    assert_eq!(changed, [true, true, true, true, false]);
+    assert_eq!(edit.changes[0].new.as_deref(), Some("90"));
+}
+
+#[test]
+fn unusual_ways_of_writing_are_changed_as_well() {
+    for (text, target, value, expected) in [
+        (
+            "converter = [{ name = \"x\", command = [\"y\", \"{input}\"] }] # short\n",
+            "x.priority",
+            "2",
+            "converter = [{ name = \"x\", command = [\"y\", \"{input}\"], priority = 2 }] # short\n",
+        ),
+        (
+            "host.log = 'json' # for Loki\nhost.max_concurrent = 2\n",
+            "host.max_concurrent",
+            "3",
+            "host.log = 'json' # for Loki\nhost.max_concurrent = 3\n",
+        ),
+        (
+            "host = { log = 'json' }\n",
+            "host.max_concurrent",
+            "3",
+            "host = { log = 'json', max_concurrent = 3 }\n",
+        ),
+        (
+            "[[converter]]\nname = 'ä \"b\".c'\ncommand = ['y', '{input}']\n[converter.arguments]\n# the line\n'a b' = '1'\n",
+            "ä \"b\".c.arguments",
+            "{ \"a b\" = \"2\" }",
+            "[[converter]]\nname = 'ä \"b\".c'\ncommand = ['y', '{input}']\n[converter.arguments]\n# the line\n'a b' = \"2\"\n",
+        ),
+    ] {
+        let bench = Bench::new(text);
+        let edit = bench.edit(target, value).expect(target);
+        assert_eq!(edit.text(), expected);
+    }
+}
+
+/// Saving what was shown wrote the mask into the file.
+#[test]
+fn a_secret_that_comes_back_masked_stays() {
+    let text = FILE.replace(
+        "url = \"http://x\"",
+        "url = \"http://me:pw@x/in?key=1\"\nheaders = { A = \"b\" }",
+    );
+    let bench = Bench::new(&text);
+    let draft = Draft::load(bench.path()).expect("valid");
+    let shown = draft.config.settings().iter();
+    let shown =
+        shown.filter(|one| ["submit.url", "submit.headers", "arguments"].contains(&one.key));
+    let back: Vec<Change> = shown
+        .map(|one| {
+            let converter = one
+                .section
+                .trim_start_matches("converter ")
+                .trim_matches('"');
+            let is_text = one.value.starts_with('"');
+            let value = one.value.trim_matches(|c| is_text && c == '"');
+            Change::set(format!("{converter}.{}", one.key), value)
+        })
+        .collect();
+    assert_eq!(back.len(), 5, "{back:?}");
+    let edit = draft.edit(&back).expect("valid");
+    assert!(
+        edit.text().contains("http://me:pw@x/in?key=1"),
+        "{}",
+        edit.text()
+    );
+    assert!(edit.text().contains("s3cret") && !edit.text().contains(MASK));
+    let new = draft.edit(&[Change::set("a.b.arguments.token", MASK)]);
+    assert!(new.expect_err("no secret").message().contains("not there"));
+}
+
+/// Two programs wrote at the same time, both were told that it worked, and one change was lost.
+#[test]
+fn of_many_writers_at_once_none_loses_a_change() {
+    let bench = Bench::new(FILE);
+    let drafts: Vec<Draft> = (0..8)
+        .map(|_| Draft::load(bench.path()).expect("valid"))
+        .collect();
+    let written: Vec<Result<()>> = std::thread::scope(|scope| {
+        let writers: Vec<_> = drafts
+            .iter()
+            .enumerate()
+            .map(|(nth, draft)| {
+                let value = (nth + 1).to_string();
+                let edit = draft
+                    .edit(&[Change::set("a.b.priority", value)])
+                    .expect("valid");
+                scope.spawn(move || edit.write())
+            })
+            .collect();
+        let writers = writers.into_iter();
+        writers
+            .map(|writer| writer.join().expect("no panic"))
+            .collect()
+    });
+    assert_eq!(written.iter().filter(|one| one.is_ok()).count(), 1);
+    let kinds = written.iter().filter_map(|one| one.as_ref().err());
+    assert!(
+        kinds
+            .map(Error::kind)
+            .all(|kind| kind == ErrorKind::Changed)
+    );
+    let left = fs::read_dir(bench.dir.path()).expect("folder").count();
+    assert_eq!(left, 1, "nothing is left behind");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_cannot_be_replaced_is_written_to_and_a_failed_write_leaves_the_old_content() {
+    use std::os::unix::fs::MetadataExt as _;
+    let bench = Bench::new(FILE);
+    let inode = || fs::metadata(bench.path()).expect("there").ino();
+    let before = inode();
+    for text in [format!("{FILE}# longer\n"), "[host]\n".to_owned()] {
+        let mut file = replace::open(&bench.path()).expect("open");
+        let old = fs::read(bench.path()).expect("there");
+        replace::in_place(&mut file, &old, text.as_bytes()).expect("written");
+        assert_eq!(fs::read_to_string(bench.path()).expect("there"), text);
+        assert_eq!(inode(), before);
+    }
+    let mut reader = File::open(bench.path()).expect("open");
+    let failed = replace::in_place(&mut reader, b"[host]\n", b"[store]\npath = 'x'\n");
+    failed.expect_err("it is open for reading");
+    assert_eq!(fs::read_to_string(bench.path()).expect("there"), "[host]\n");
 }

@@ -26,11 +26,38 @@ fn the_documented_example_loads() {
     assert_eq!(one.archive.retention, Retention::days(365));
     assert_eq!(one.retry.max_attempts, 3);
     assert_eq!(config.min_free_disk, 5 << 30);
-    assert_eq!(
-        one.submit.as_ref().map(|s| s.timeout),
-        Some(Duration::from_secs(30))
-    );
     assert!(one.takes("a.CSV") && !one.takes("a.tmp") && !one.takes(".a.csv"));
+}
+
+#[test]
+fn the_template_loads() {
+    let config = parse(Config::TEMPLATE).expect("valid");
+    assert!(config.converters[0].archive.archives());
+    assert_eq!(config.warnings, [""; 0]);
+}
+
+/// Two converters would take the same file, or a folder would be a source and a way to sources.
+#[test]
+fn subfolders_are_read_only_where_that_is_clear() {
+    let recursive = format!("{MINIMAL}recursive = true\n");
+    let config = parse(&recursive).expect("valid");
+    assert_eq!(config.converters[0].subfolders, Subfolders::Read);
+    for (more, told) in [
+        (
+            "complete_marker = \"DONE\"",
+            "recursive and complete_marker do not go together",
+        ),
+        (
+            "companions = [\"{stem}.*\"]",
+            "recursive and companions do not go together",
+        ),
+    ] {
+        let told_is = problems(&format!("{recursive}{more}\n"));
+        assert!(
+            told_is.iter().any(|(_, is)| is.contains(told)),
+            "{told_is:?}"
+        );
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::aside::{self, Compare};
 use super::dir::Dir;
 use super::name::zipped;
 use super::{group, place, removal};
+use crate::host::file_id::FileId;
 use crate::host::sources::expected::Expected;
 use crate::host::sources::fingerprint::SourceKind;
 use crate::host::sources::parts::{Parts, parts, refused};
@@ -103,8 +104,38 @@ impl<'a> Source<'a> {
     }
 }
 
+/// Returns true when the name `path` still stands for what was opened, seen from the folder
+/// `tree` without following links.
+pub(in crate::host) fn is_below(tree: &Path, path: &Path, opened: &FileId) -> Result<bool> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok(false);
+    };
+    let seen = Dir::open_below(tree, folder).and_then(|folder| folder.look(name));
+    match seen {
+        Ok(seen) => Ok(seen.is_some_and(|seen| seen.id == *opened)),
+        // A link took the place of a folder, or the folder is gone.
+        Err(_) if !is_real(tree, folder) => Ok(false),
+        Err(error) => Err(Error::io("open", folder, error)),
+    }
+}
+
+/// Returns true when there are only folders and no links on the way from `tree` to `folder`.
+fn is_real(tree: &Path, folder: &Path) -> bool {
+    let mut on_the_way = folder.ancestors().take_while(|folder| *folder != tree);
+    on_the_way.all(|folder| folder.symlink_metadata().is_ok_and(|found| found.is_dir()))
+}
+
+/// Opens a folder. What is missing of it is created, and durable before anything goes into it.
 fn open(folder: &Path) -> Result<Dir> {
+    let missing = folder.ancestors().take_while(|folder| !folder.is_dir());
+    let missing: Vec<&Path> = missing.collect();
     fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+    for parent in missing.into_iter().filter_map(Path::parent) {
+        if parent != Path::new("") {
+            let parent = Dir::open(parent).map_err(|error| Error::io("open", parent, error))?;
+            parent.make_durable()?;
+        }
+    }
     Dir::open(folder).map_err(|error| Error::io("open", folder, error))
 }
 

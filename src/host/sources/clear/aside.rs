@@ -108,7 +108,11 @@ fn has_companions(source: Source<'_>) -> Result<bool> {
 pub(super) fn watched(source: Source<'_>) -> Result<Dir> {
     let parent = source.path.parent().filter(|path| *path != Path::new(""));
     let parent = parent.unwrap_or(Path::new("."));
-    Dir::open(parent).map_err(|error| Error::io("open", parent, error))
+    let opened = match source.within {
+        Some(tree) => Dir::open_below(tree, parent),
+        None => Dir::open(parent),
+    };
+    opened.map_err(|error| Error::io("open", parent, error))
 }
 
 impl<'a> Aside<'a> {

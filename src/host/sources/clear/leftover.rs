@@ -39,6 +39,7 @@ pub(in crate::host) fn remove_leftover(
         Some(seen) if reports.contains(&seen.content) => Source {
             path: &path,
             seen: &seen,
+            within: None,
             marker: None,
         }
         .remove(),

@@ -15,6 +15,7 @@ mod recover;
 mod removal;
 mod zip_archive;
 
+pub(in crate::host) use actions::is_below;
 pub(in crate::host) use leftover::remove_leftover;
 pub(crate) use name::distinct as distinct_name;
 pub(in crate::host) use partial::remove_partials;

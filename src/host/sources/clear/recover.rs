@@ -14,7 +14,7 @@ use super::removal::{self, FOLDER, LIST};
 use crate::{Error, ErrorKind, Result};
 
 /// How often a lock is asked for that a process may hold that is just being started.
-const LOCK_TRIES: u32 = 100;
+const LOCK_TRIES: u32 = 400;
 /// Time between two tries to lock.
 const LOCK_EVERY: Duration = Duration::from_millis(5);
 
@@ -107,7 +107,7 @@ fn empty(watched: &Dir, name: &OsStr) -> Result<()> {
 
 /// Takes the lock of a folder, and waits a moment for it: a process that a host was starting when
 /// it was killed keeps the host's locks until it has become another program.
-fn lock_soon(holder: &Dir) -> io::Result<Option<impl Sized + use<>>> {
+pub(super) fn lock_soon(holder: &Dir) -> io::Result<Option<impl Sized + use<>>> {
     for _ in 0..LOCK_TRIES {
         if let Some(lock) = holder.lock()? {
             return Ok(Some(lock));

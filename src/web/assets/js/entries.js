@@ -204,6 +204,9 @@ async function news() {
   place.replaceChildren(button);
 }
 
+// What was archived between the drawing of the list and the beginning of the stream was not told.
+document.addEventListener("annals:live", news);
+
 document.addEventListener("annals:event", (event) => {
   if (newsTimer || !event.detail.type?.startsWith("annals.archived")) return;
   newsTimer = setTimeout(() => {

@@ -7,12 +7,9 @@ function place() {
   return document.getElementById("entry");
 }
 
-// Whether an event may be about this entry. Holds and purges name ranges of entries.
-function mayConcern(event, id) {
-  const text = JSON.stringify(event);
-  return text.includes(`"entry":${id},`) || text.includes(`"entry":${id}}`)
-    || /annals\.(hold|purge|purged|erased)/.test(event.type ?? "");
-}
+// Events that change no entry that is there already.
+const OF_OTHERS = /^annals\.(archived|accessed|checkpoint|exported|reviewed|verified|compacted)/;
+const MS_BETWEEN_LOOKS = 1_000;
 
 let asking = false;
 
@@ -41,9 +38,15 @@ function tell(here) {
   news.append(`${here.dataset.changed} `, link);
 }
 
+// Many events make one look: the first decides when.
+let isSoon = false;
 document.addEventListener("annals:event", (event) => {
-  const here = place();
-  if (here && mayConcern(event.detail, here.dataset.entry)) look();
+  if (isSoon || OF_OTHERS.test(event.detail.type)) return;
+  isSoon = true;
+  setTimeout(() => {
+    isSoon = false;
+    look();
+  }, MS_BETWEEN_LOOKS);
 });
 
 document.addEventListener("annals:live", look);

@@ -1,11 +1,12 @@
 // What happens in the store, as it happens. Pages listen to `annals:event` on the document, whose
-// `detail` is the event; an element with `data-news` counts those of the types it names in
-// `data-news-types`, and shows them when it is clicked, so that nothing jumps by itself.
+// `detail` has a `type` and how many events of it there were (`count`). An element with `data-news`
+// counts those of the types it names in `data-news-types`, and shows them when it is clicked, so
+// that nothing jumps by itself. `annals:live` asks pages to look for themselves.
 //
 // A browser opens six connections to a server at most, so one page listens for all pages of this
-// browser: the one that has the lock. When it is closed, another one goes on after the last event.
+// browser: the one that has the lock. When it is closed, another one begins to listen.
 
-const STREAM = "/api/v1/stream";
+const STREAM = "/api/v1/stream?gathered=true";
 const MS_UNTIL_RETRY = 3_000;
 
 const state = document.getElementById("live");
@@ -20,10 +21,13 @@ function show(name) {
   state.textContent = state.dataset[name];
 }
 
-function happened(event) {
-  if (event.seq <= last) return;
-  last = event.seq;
-  document.dispatchEvent(new CustomEvent("annals:event", { detail: event }));
+function happened({ seq, types, missed }) {
+  if (seq <= last) return;
+  last = seq;
+  if (missed) document.dispatchEvent(new Event("annals:live"));
+  for (const [type, count] of Object.entries(types)) {
+    document.dispatchEvent(new CustomEvent("annals:event", { detail: { type, count } }));
+  }
 }
 
 function tellAll(message) {
@@ -34,25 +38,18 @@ function tellAll(message) {
 function hear(message) {
   if (message.state) show(message.state);
   // What happened before the stream began was not told: pages look for themselves.
-  if (message.state === "on") document.dispatchEvent(new Event("annals:live"));
-  if (message.event) happened(message.event);
+  if (message.begins) document.dispatchEvent(new Event("annals:live"));
+  if (message.state === "lost") document.dispatchEvent(new Event("annals:lost"));
+  if (message.moment) happened(message.moment);
 }
 
 function read(message) {
-  let event = {};
-  try {
-    event = JSON.parse(message.data);
-  } catch {
-    return;
-  }
-  const seq = Number(message.lastEventId);
-  tellAll({ event: { ...event, seq: seq || event.seq }, state: "on" });
+  tellAll({ moment: JSON.parse(message.data), state: "on" });
 }
 
 function listen() {
-  const from = last > 0 ? `?from=${last + 1}` : "";
-  const stream = new EventSource(STREAM + from);
-  stream.onopen = () => tellAll({ state: "on" });
+  const stream = new EventSource(STREAM);
+  stream.onopen = () => tellAll({ state: "on", begins: true });
   stream.onmessage = read;
   stream.onerror = () => {
     tellAll({ state: "lost" });
@@ -63,7 +60,7 @@ function listen() {
 
 pages.onmessage = (message) => {
   if (message.data.asks && state?.dataset.state && isListening) {
-    pages.postMessage({ state: state.dataset.state });
+    pages.postMessage({ state: state.dataset.state, begins: true });
   }
   hear(message.data);
 };
@@ -85,7 +82,7 @@ document.addEventListener("annals:event", (event) => {
   for (const place of document.querySelectorAll("[data-news]")) {
     const types = place.dataset.newsTypes?.split(" ");
     if (types && !types.includes(event.detail.type)) continue;
-    const count = Number(place.dataset.count ?? 0) + 1;
+    const count = Number(place.dataset.count ?? 0) + event.detail.count;
     place.dataset.count = count;
     const words = count === 1 ? place.dataset.one : place.dataset.many.replace("{n}", count);
     const button = place.querySelector("button") ?? document.createElement("button");

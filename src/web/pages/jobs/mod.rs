@@ -14,4 +14,4 @@ pub(in crate::web) use new::{new, start};
 pub(in crate::web) use preview::{cancel as cancel_preview, preview, run as run_preview};
 pub(in crate::web) use show::show;
 pub(in crate::web) use stopping::act;
-pub(super) use words::{address, how};
+pub(super) use words::{address, how, per_mille};

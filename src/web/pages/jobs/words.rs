@@ -99,7 +99,7 @@ pub(super) fn decimal(number: f64, language: Language) -> String {
 }
 
 /// Returns a part of a whole in thousandths.
-pub(super) fn per_mille(part: u64, whole: u64) -> u64 {
+pub(in crate::web::pages) fn per_mille(part: u64, whole: u64) -> u64 {
     let thousandths = u128::from(part) * 1_000 / u128::from(whole.max(1));
     u64::try_from(thousandths).unwrap_or(1_000).min(1_000)
 }

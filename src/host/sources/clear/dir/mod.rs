@@ -59,6 +59,16 @@ pub(super) struct Dir {
 }
 
 impl Dir {
+    /// Opens a folder that lies in `tree`, and follows no link on the way there from `tree`.
+    pub(in crate::host::sources) fn open_below(tree: &Path, folder: &Path) -> io::Result<Self> {
+        let outside = |_| io::Error::other("it does not lie in the watch folder");
+        let mut opened = Self::open(tree)?;
+        for part in folder.strip_prefix(tree).map_err(outside)?.components() {
+            opened = opened.open_folder(part.as_os_str())?;
+        }
+        Ok(opened)
+    }
+
     /// Returns the path by which it was opened.
     pub(super) fn path(&self) -> &Path {
         &self.path

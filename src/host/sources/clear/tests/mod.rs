@@ -89,6 +89,7 @@ impl Taken {
         Source {
             path: &self.path,
             seen: &self.seen,
+            within: None,
             marker: Some(MARKER),
         }
     }
@@ -239,6 +240,7 @@ fn swap_while_clearing(rounds: usize, act: fn(Source<'_>, &Path) -> Result<()>) 
                 let source = Source {
                     path: &path,
                     seen: &seen,
+                    within: None,
                     marker: None,
                 };
                 match act(source, &done) {

@@ -98,6 +98,7 @@ fn clear(
             let source = Source {
                 path: &path,
                 seen: &seen,
+                within: None,
                 marker: None,
             };
             match act(source, &bench.at("done")) {
