@@ -13,12 +13,21 @@ const SHOTS = [
   ["find", "/"],
   ["entries", "/entries"],
   ["entry", (twice) => `/entries/${twice}`],
+  ["converters", "/converters/ICT%20CSV"],
+  ["host", "/host"],
+  ["retention", "/retention"],
+  ["holds", "/holds"],
+  ["evidence", "/evidence"],
   ["differences", (twice) => `/entries/${twice}?tab=differences`],
 ];
 
 const [folder, ...asked] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const { server, end } = await serveSample();
+await server.giveKey();
+const headers = { "Annals-Request": "1", "Content-Type": "application/json" };
+await server.fetch("/api/v1/reviews", { method: "POST", headers, body: '{"verdict":"accepted","reason":"weekly review"}' });
+await server.fetch("/api/v1/checkpoints", { method: "POST", headers });
 const browser = await launch();
 const [twice] = await server.annals("find", "twice.csv");
 let tooLarge = 0;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cpSync, lstatSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, cpSync, lstatSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -47,6 +47,16 @@ export class Server {
   async restart() {
     await this.stop();
     await this.start();
+  }
+
+  // Makes a key for the store, beside it, and goes on with that.
+  async giveKey() {
+    const file = path.join(path.dirname(this.config), "line.key");
+    await this.stop();
+    await this.annals("--key-file", file, "key", "init");
+    appendFileSync(this.config, `\n[evidence]\nkey_file = "${file}"\nrecord_access = true\n`);
+    await this.start();
+    this.hasKey = true;
   }
 
   // A request of a program, with the token.

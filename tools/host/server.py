@@ -47,7 +47,7 @@ class Server(http.server.ThreadingHTTPServer):
                     if known["verdict"] == "taken":
                         self.taken[known["key"]] = known["sha256"]
         self.record = os.open(record, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        self.requests = 0
+        self.takes = 0
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exc_info()[1], OSError):  # Whoever asked was killed.
@@ -61,7 +61,6 @@ class Server(http.server.ThreadingHTTPServer):
         made about it.
         """
         with self.lock:
-            self.requests += 1
             with open(self.mood, encoding="utf-8") as mood:
                 mood = mood.read().strip()
             if self.broken == "keyless":
@@ -94,7 +93,9 @@ class Server(http.server.ThreadingHTTPServer):
                     **facts,
                 )
                 return "again", "", trouble
-            if self.broken == "forgets" and self.requests % 5 == 0:
+            self.takes += 1
+            # The first, too: a day has few reports, and the server is killed in between.
+            if self.broken == "forgets" and self.takes % 2 == 1:
                 return "taken", "", None
             self.taken[key] = digest
             self.note(verdict="taken", **facts)
