@@ -98,6 +98,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         derived: &derived,
         with_personal: args.with_personal,
     };
+    context.meter.begin("reading the log");
     let watch = Watched(context);
     let bundle = count_bundle(&archive, what, with, &watch).and_then(|counted| {
         let path = path_text(&dir);

@@ -43,6 +43,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         let undo = Archive::undo_repair(dir, &options)?;
         return take_back(undo, args.dry_run, context);
     }
+    context.meter.begin("examining the store");
     let repair = Archive::repair(dir, options)?;
     let plan = repair.plan().clone();
     context.meter.clear();
@@ -61,6 +62,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     if !context.json() {
         show(&plan, context)?;
     }
+    context.meter.begin("mending the store");
     let outcome = repair.apply()?;
     context.meter.clear();
     if context.json() {

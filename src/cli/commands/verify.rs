@@ -51,6 +51,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     };
     let filter = args.filters.to_filter(context.now(), &context.zone())?;
     let is_whole = args.ids.is_empty() && filter.is_empty();
+    context.meter.begin("checking the store");
     let verified = match context.locate() {
         _ if !is_whole && args.record => {
             let told = "only a check of the whole store is recorded";
@@ -232,6 +233,10 @@ fn print(report: &VerifyReport, context: &mut Context<'_>) -> Result<(), Failure
     let signed = match (&evidence.key, evidence.newest) {
         (None, _) => "not signed\n".to_owned(),
         (Some(key), None) => format!("signed, without a checkpoint to compare, with {key}\n"),
+        // A quick look compares none of them.
+        (Some(key), Some(size)) if evidence.checkpoints == 0 => {
+            format!("signed up to event {size}, with {key}\n")
+        }
         (Some(key), Some(size)) => format!(
             "signed up to event {size}: {}, with {key}\n",
             counted(evidence.checkpoints, "checkpoint", "checkpoints"),

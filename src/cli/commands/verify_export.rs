@@ -46,6 +46,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     }
     let progress = context.meter.as_progress();
     let report = |done, total| progress.report(done, total, "checking");
+    context.meter.begin("checking");
     let ok = if let Some(other) = &args.other {
         let pair = export::verify_pair(&dir, context.path(other), &trust, &report);
         context.meter.clear();
