@@ -20,7 +20,7 @@ mod walk;
 mod writer;
 
 use found::{Found, Outcome, is_stdin};
-use walk::Walk;
+use walk::{Walk, named_once};
 use writer::{Again, Writer};
 
 /// Number of writer threads. They mostly wait for the disk, and several that wait share one flush.
@@ -147,6 +147,11 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
     };
 
     let mut report = Report::default();
+    let (paths, twice) = named_once(paths, context.caller_env());
+    for path in twice {
+        let what = format!("{}: it is named twice", path_text(&path));
+        report.take(Outcome::PassedOver(what), 0, context);
+    }
     let stopped = AtomicBool::new(false);
     let total = AtomicU64::new(0);
     let (to_writers, found) = bounded::<Found>(QUEUE);
@@ -363,7 +368,9 @@ impl Report {
                 parts.push(format!("{number} {what}"));
             }
         }
+        let looked_at = self.tally.done + self.skipped + self.passed_over + self.tally.failed;
         match ended {
+            Ended::Whole if looked_at == 0 => parts.push("no file was found there".to_owned()),
             Ended::Whole => {}
             Ended::ByError => parts.push("stopped early, the rest was not tried".to_owned()),
             Ended::Cancelled => parts.push(

@@ -3,6 +3,7 @@
 use crate::query::Filter;
 use crate::service::entries::Filters;
 use crate::service::words::counted;
+use crate::time::Timestamp;
 
 /// Returns a recorded selection in the words of the filters: `converter ICT CSV, status failed`.
 ///
@@ -22,12 +23,20 @@ pub(crate) fn selection_words(recorded: &str) -> String {
     let pairs = Filters::of(&filter).pairs();
     let words: Vec<String> = pairs
         .into_iter()
-        .map(|(key, value)| format!("{key} {value}"))
+        .map(|(key, value)| format!("{key} {}", without_micros(value)))
         .collect();
     if words.is_empty() {
         return "all entries".to_owned();
     }
     words.join(", ")
+}
+
+/// Returns a value without a fraction of a second that is zero, if it is a time.
+fn without_micros(value: String) -> String {
+    match value.split_once(".000000") {
+        Some((before, after)) if value.parse::<Timestamp>().is_ok() => format!("{before}{after}"),
+        _ => value,
+    }
 }
 
 #[cfg(test)]
@@ -40,6 +49,10 @@ mod tests {
             (
                 r#"{"converter":["ICT"],"serial":"SN1"}"#,
                 "converter ICT, serial SN1",
+            ),
+            (
+                r#"{"from":"2026-03-01T00:00:00.000000+01:00","part":"1.000000"}"#,
+                "part 1.000000, from 2026-03-01T00:00:00+01:00",
             ),
             (r#"{"ids":[7]}"#, "entry 7"),
             (r#"{"ids":[7,9]}"#, "2 entries by id"),

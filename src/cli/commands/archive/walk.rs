@@ -142,6 +142,34 @@ impl Walk {
     }
 }
 
+/// Returns the paths that are to be walked, and those among `paths` that were named before, or lie
+/// in a folder that is named, too.
+pub(super) fn named_once(paths: Vec<PathBuf>, from: &CallerEnv) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let full = |path: &PathBuf| {
+        let full = from.path(path);
+        std::path::absolute(&full).unwrap_or(full)
+    };
+    let all: Vec<PathBuf> = paths.iter().map(full).collect();
+    let is_again = |nth: usize| {
+        let mut others = all.iter().enumerate();
+        others.any(|(other, path)| match all[nth].strip_prefix(path) {
+            Ok(rest) if rest == Path::new("") => other < nth,
+            Ok(_) => true,
+            Err(_) => false,
+        })
+    };
+    let again: Vec<bool> = (0..all.len()).map(is_again).collect();
+    let (mut once, mut twice) = (Vec::new(), Vec::new());
+    for (path, again) in paths.into_iter().zip(again) {
+        if again && !is_stdin(&path) {
+            twice.push(path);
+        } else {
+            once.push(path);
+        }
+    }
+    (once, twice)
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Named {
     ByUser,
@@ -193,6 +221,23 @@ mod tests {
             several.key_of(Path::new("a/x")),
             several.key_of(Path::new("b/x"))
         );
+    }
+
+    /// `archive z z/f1.csv --skip-known` archived f1 twice: neither was known when both began.
+    #[test]
+    fn what_is_named_twice_is_walked_once() {
+        let named = ["z/f1.csv", "z", "./z/", "zz", "-", "y/../z/f2.csv", "zz"];
+        let named = named.map(PathBuf::from).to_vec();
+        let (once, twice) = named_once(named, &CallerEnv::of_process());
+        let texts = |paths: &[PathBuf]| -> Vec<String> {
+            paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect()
+        };
+        // Where a link leads is not asked, so `y/..` may be another folder.
+        assert_eq!(texts(&once), ["z", "zz", "-", "y/../z/f2.csv"]);
+        assert_eq!(texts(&twice), ["z/f1.csv", "./z/", "zz"]);
     }
 
     #[cfg(unix)]
