@@ -16,7 +16,7 @@ use std::str::FromStr;
 use chrono::{Months, TimeDelta};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, JobId, Sha256};
+use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, Sha256};
 use crate::setters::setters;
 use crate::time::Timestamp;
 
@@ -307,6 +307,9 @@ pub struct Entry {
     /// The parts of its content that went before the rest, in the order in which they went.
     #[serde(default)]
     pub purged_parts: Vec<PurgedPart>,
+    /// The newest event that states what became of its source file, if a host recorded one.
+    #[serde(default)]
+    pub cleared: Option<EventSeq>,
     /// Its labels, sorted.
     #[serde(default)]
     pub labels: Vec<String>,

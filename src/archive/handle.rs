@@ -344,15 +344,7 @@ impl Archive {
 
     /// Records one fact. Returns its number.
     pub(in crate::archive) fn append_fact(&self, draft: Draft) -> Result<EventSeq> {
-        match self.append(vec![draft])? {
-            Receipt::Durable { events, .. } if !events.is_empty() => Ok(events[events.len() - 1]),
-            Receipt::Durable { .. } | Receipt::Known(_) | Receipt::ContentNeeded => {
-                Err(Error::new(
-                    ErrorKind::Invalid,
-                    "BUG: a plain fact was answered as if it had content",
-                ))
-            }
-        }
+        self.append(vec![draft])?.plain_fact()
     }
 
     /// Makes packs that were just published known to the index.

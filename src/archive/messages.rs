@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::Result;
 use crate::archive::state::health::Health;
 use crate::archive::state::layers::Change;
 use crate::entry::Retention;
@@ -13,6 +12,7 @@ use crate::event::{Actor, Body};
 use crate::id::{AttemptNo, BlobId, EntryId, EventSeq, PackId};
 use crate::index::View;
 use crate::log::{FullJournal, Journal, Spare};
+use crate::{Error, ErrorKind, Result};
 
 /// A fact to be recorded, with its new content.
 pub(in crate::archive) struct Draft {
@@ -87,6 +87,19 @@ pub(in crate::archive) enum Receipt {
     Known(EntryId),
     /// Content that the caller relied on is gone. The caller hands it in and asks again.
     ContentNeeded,
+}
+
+impl Receipt {
+    /// Returns the number of a fact without content.
+    pub(in crate::archive) fn plain_fact(self) -> Result<EventSeq> {
+        match self {
+            Self::Durable { events, .. } if !events.is_empty() => Ok(events[events.len() - 1]),
+            Self::Durable { .. } | Self::Known(_) | Self::ContentNeeded => Err(Error::new(
+                ErrorKind::Invalid,
+                "BUG: a plain fact was answered as if it had content",
+            )),
+        }
+    }
 }
 
 pub(in crate::archive) type Reply = Result<Receipt>;

@@ -43,7 +43,7 @@ pub use job::{
 };
 pub use lock::{LockMode, RetentionLocked, RetentionUnlocked};
 pub use personal::{ActorNamed, Erased, NotPersonal, PersonalField, PrivacyDeclared, Sealed};
-pub(crate) use personal::{digest_of, digest_text};
+pub(crate) use personal::{digest_of, digest_text, entry_with_values};
 pub use promotion::{
     ConverterEnvironment, ConverterPromoted, ConverterWaived, GateEvidence, Grounds, WaiverRevoked,
 };
@@ -51,7 +51,7 @@ pub use retention::{
     Compacted, EntryRanges, HoldPlaced, HoldReleased, HoldReviewed, PartName, PurgeFinalized,
     PurgePlanned, PurgeUndone, PurgedEntries,
 };
-pub use source::{Archived, BlobRef, Source};
+pub use source::{Archived, BlobRef, Clearing, Source, SourceCleared};
 pub use store::{
     ContinuedFrom, Lost, Recovered, Repaired, RepairedFile, StoreContinued, StoreCreated,
     StoreOpened,
@@ -226,6 +226,8 @@ bodies! {
     ViewSaved(ViewSaved) = "annals.view.saved.v1",
     /// A saved view was dropped.
     ViewDropped(ViewDropped) = "annals.view.dropped.v1",
+    /// A host cleared away the file that an entry was archived from.
+    SourceCleared(SourceCleared) = "annals.source.cleared.v1",
     /// Somebody added to what is known of an entry.
     Annotated(Annotated) = "annals.annotated.v1",
     /// Entries were put on hold.

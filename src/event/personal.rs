@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::entry::{Meta, Unit};
 use crate::event::retention::EntryRanges;
 use crate::event::{Body, Source};
-use crate::id::{BlobId, Sha256};
+use crate::id::{BlobId, EntryId, EventSeq, Sha256};
 use crate::query::Filter;
 
 /// A field that may be declared personal.
@@ -32,7 +32,7 @@ use crate::query::Filter;
 pub enum PersonalField {
     /// The account that caused an event.
     Actor,
-    /// The path of a source.
+    /// The path of a source, also the one that it was moved to.
     SourcePath,
     /// The file name of a source.
     SourceName,
@@ -82,6 +82,7 @@ impl PersonalField {
         match (self, body) {
             (Self::Actor, Body::ActorNamed(fact)) => fact.name.take().map(Value::String),
             (Self::SourcePath, Body::Archived(fact)) => take_text(&mut fact.source.path),
+            (Self::SourcePath, Body::SourceCleared(fact)) => fact.path.take().map(Value::String),
             (Self::SourceName, Body::Archived(fact)) => take_name(&mut fact.source),
             (Self::Key, Body::Archived(fact)) => fact.key.take().map(Value::String),
             (Self::Meta(name), Body::Archived(fact)) => take_pair(&mut fact.meta, name),
@@ -108,6 +109,9 @@ impl PersonalField {
             (Self::Actor, Body::ActorNamed(fact), Value::String(name)) => fact.name = Some(name),
             (Self::SourcePath, Body::Archived(fact), Value::String(path)) => {
                 fact.source.path = path;
+            }
+            (Self::SourcePath, Body::SourceCleared(fact), Value::String(path)) => {
+                fact.path = Some(path);
             }
             (Self::SourceName, Body::Archived(fact), value) => {
                 return put_name(&mut fact.source, value);
@@ -154,6 +158,18 @@ impl PersonalField {
             Self::Process => Some(&mut unit.process),
             _ => None,
         }
+    }
+}
+
+/// Returns the entry whose personal values the fact of event `seq` may state.
+pub(crate) fn entry_with_values(seq: EventSeq, body: &Body) -> Option<EntryId> {
+    match body {
+        Body::Archived(_) => Some(seq.into()),
+        Body::Converted(fact) => Some(fact.entry),
+        Body::SubmitRejected(fact) => Some(fact.entry),
+        Body::SourceCleared(fact) => Some(fact.entry),
+        Body::Annotated(fact) => Some(fact.entry),
+        _ => None,
     }
 }
 

@@ -1,11 +1,11 @@
-//! Where a source came from, and the fact that it was archived.
+//! Where a source came from, that it was archived, and what became of its file.
 
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{Meta, Retention, Unit};
-use crate::id::{BlobId, Sha256};
+use crate::id::{BlobId, EntryId, Sha256};
 use crate::setters::setters;
 use crate::time::Timestamp;
 
@@ -111,4 +111,48 @@ pub struct Archived {
     /// True when the content was hashed and not stored.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub facts_only: bool,
+}
+
+/// See [`Body::SourceCleared`](crate::event::Body::SourceCleared).
+///
+/// A host records it once the file is cleared away. One that is killed in between records nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SourceCleared {
+    /// The entry that was archived from the file. It may have been purged.
+    pub entry: EntryId,
+    /// How the file was cleared away.
+    pub how: Clearing,
+    /// The path that the file, or the zip file that holds it, has from then on; bytes that are not
+    /// UTF-8 stand as U+FFFD. Absent for a file that was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// How a source file is cleared away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Clearing {
+    /// It was moved to another folder.
+    Moved,
+    /// It was put into a zip file, and removed.
+    Zipped,
+    /// It was removed.
+    Removed,
+}
+
+impl Clearing {
+    /// Returns what became of a file that lies at `path` since, in a few words.
+    pub fn words(self, path: Option<&str>) -> String {
+        let (how, place) = match self {
+            Self::Moved => ("moved", " to "),
+            Self::Zipped => ("zipped", " into "),
+            Self::Removed => return "removed".to_owned(),
+        };
+        match path {
+            Some(path) => format!("{how}{place}{path}"),
+            None => how.to_owned(),
+        }
+    }
 }

@@ -203,8 +203,11 @@ impl Facts {
                     entry.reported = place;
                 }
             }
-            // Whoever reads contents changes nothing that is known of them.
-            Body::SubmitIntended(_) | Body::SubmitRejected(_) | Body::Accessed(_) => {}
+            // Whoever reads contents, or clears a source away, changes nothing that is known of them.
+            Body::SubmitIntended(_)
+            | Body::SubmitRejected(_)
+            | Body::SourceCleared(_)
+            | Body::Accessed(_) => {}
             Body::ConverterRegistered(fact) => {
                 for file in &fact.bundle {
                     self.name(seq, EntryId(0), SOURCE, &file.blob);

@@ -117,6 +117,7 @@ fn subject(event: &Event) -> Option<u64> {
         Body::Reported(fact) => Some(fact.entry.0),
         Body::SubmitIntended(fact) => Some(fact.entry.0),
         Body::SubmitRejected(fact) => Some(fact.entry.0),
+        Body::SourceCleared(fact) => Some(fact.entry.0),
         Body::Annotated(fact) => Some(fact.entry.0),
         _ => None,
     }

@@ -42,7 +42,7 @@ use crate::query::SortField;
 
 /// The version of the layout. It grows with every change of a layout or of what events are turned
 /// into. Another number calls for a rebuild.
-pub(super) const SCHEMA: u32 = 15;
+pub(super) const SCHEMA: u32 = 16;
 /// Marks a file that is still being built and is no index yet.
 pub(super) const SCHEMA_HALF_MADE: u32 = 0;
 

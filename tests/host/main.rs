@@ -10,6 +10,7 @@ mod plant;
 
 mod archive;
 mod checks;
+mod cleared;
 mod companions;
 mod comparison;
 mod converter_family;

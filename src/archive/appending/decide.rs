@@ -98,6 +98,10 @@ pub(in crate::archive) fn decide(
                 ));
             }
         }
+        Body::SourceCleared(fact) => {
+            view.entry(fact.entry)?
+                .ok_or_else(|| no_entry(fact.entry))?;
+        }
         Body::Annotated(fact) => has_labels(fact, view)?,
         Body::ConverterPromoted(fact) => may_promote(fact, view)?,
         Body::WaiverRevoked(fact) => may_revoke(fact, view)?,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::archive::appending::decide::no_entry;
 use crate::archive::files::event_line::decode;
 use crate::archive::handle::Archive;
-use crate::event::{Body, Event, PersonalField, digest_text};
+use crate::event::{PersonalField, digest_text, entry_with_values};
 use crate::id::{EntryId, EventSeq};
 use crate::index::{DisclosureRow, View};
 use crate::retention::GovernanceLocks;
@@ -192,6 +192,7 @@ impl Archive {
                 "\"annals.archived.",
                 "\"annals.converted.",
                 "\"annals.submit.",
+                "\"annals.source.cleared.",
                 "\"annals.annotated.",
             ]
             .iter()
@@ -203,8 +204,8 @@ impl Archive {
             let Ok(mut event) = decode(leaf.seq, leaf.line.as_bytes()) else {
                 continue;
             };
-            let entry = concerned(&event).filter(|entry| ids.contains(entry));
-            if let Some(entry) = entry
+            if let Some(entry) = entry_with_values(event.seq, &event.body)
+                && ids.contains(&entry)
                 && !found.contains_key(&entry)
                 && field.take(&mut event.body).is_some()
             {
@@ -235,15 +236,4 @@ fn is_of(row: &DisclosureRow, field: &PersonalField) -> bool {
     std::iter::once(field)
         .chain(also)
         .any(|field| row.field == field.to_string())
-}
-
-/// Returns the entry whose values an event may state.
-fn concerned(event: &Event) -> Option<EntryId> {
-    match &event.body {
-        Body::Archived(_) => Some(event.seq.into()),
-        Body::Converted(fact) => Some(fact.entry),
-        Body::SubmitRejected(fact) => Some(fact.entry),
-        Body::Annotated(fact) => Some(fact.entry),
-        _ => None,
-    }
 }

@@ -8,7 +8,7 @@ use crate::archive::files::event_line::decode;
 use crate::archive::handle::Archive;
 use crate::archive::reading::read::Leaf;
 use crate::complete::Complete;
-use crate::event::{ActorKind, Body, Event, Sealed, digest_text};
+use crate::event::{ActorKind, Body, Event, Sealed, digest_text, entry_with_values};
 use crate::format::disclosure;
 use crate::id::{EntryId, EventSeq};
 use crate::index::{ActorRow, DisclosureRow, DisclosureState};
@@ -88,10 +88,6 @@ impl Archive {
         let mut event = decode(leaf.seq, leaf.bytes())?;
         let rows = match &event.body {
             _ if event.sealed.is_empty() => Vec::new(),
-            Body::Archived(_) => self.disclosures(event.seq.into())?,
-            Body::Converted(fact) => self.disclosures(fact.entry)?,
-            Body::SubmitRejected(fact) => self.disclosures(fact.entry)?,
-            Body::Annotated(fact) => self.disclosures(fact.entry)?,
             Body::ActorNamed(fact) => {
                 let actor = self.store().index.view().actor(&fact.actor)?;
                 actor
@@ -99,7 +95,10 @@ impl Archive {
                     .into_iter()
                     .collect()
             }
-            _ => Vec::new(),
+            body => match entry_with_values(event.seq, body) {
+                Some(entry) => self.disclosures(entry)?,
+                None => Vec::new(),
+            },
         };
         let mut values = Vec::with_capacity(event.sealed.len());
         for sealed in event.sealed.clone() {

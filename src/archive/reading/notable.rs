@@ -198,6 +198,7 @@ fn summary(body: &Body) -> Option<String> {
         | Body::StoreOpened(_)
         | Body::Archived(_)
         | Body::Converted(_)
+        | Body::SourceCleared(_)
         | Body::SubmitIntended(_)
         | Body::Reported(_)
         | Body::ConverterRegistered(_)

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use crate::archive::appending::in_flight::Permit;
 use crate::archive::handle::{Archive, Channels};
-use crate::archive::messages::Draft;
+use crate::archive::messages::{Draft, Receipt};
 use crate::archive::state::health::Health;
 use crate::archive::state::pins::Pin;
 use crate::archive::writing::facts_only::{Keep, facts_draft};
@@ -133,18 +133,28 @@ impl Archive {
         pin: Option<Pin>,
         permit: Permit,
     ) -> Result<Pending<Archived>> {
+        let (index, path) = (self.store().index.clone(), new.source.path.clone());
+        self.hand_in(draft, (permit, pin), move |receipt| {
+            receipt_of(&index, receipt, blob, &path)
+        })
+    }
+
+    /// Hands a fact to the writer. `held` is dropped when it is durable, and `answer` makes the
+    /// answer.
+    pub(in crate::archive) fn hand_in<T: Send + 'static>(
+        &self,
+        draft: Draft,
+        held: impl Send + 'static,
+        answer: impl FnOnce(Receipt) -> Result<T> + Send + 'static,
+    ) -> Result<Pending<T>> {
         let channels: &Channels = self.channels()?;
         let store = self.store();
-        let held = (channels.leader.fly(), permit, pin);
+        let held = (channels.leader.fly(), held);
         let (promise, pending) = pending(held, {
             let health = store.health.clone();
             move || unanswered(&health)
         });
-        let (index, path) = (store.index.clone(), new.source.path.clone());
-        let reply = move |receipt: Result<_>| {
-            let answer = receipt.and_then(|receipt| receipt_of(&index, receipt, blob, &path));
-            promise.answer(answer);
-        };
+        let reply = move |receipt: Result<_>| promise.answer(receipt.and_then(answer));
         let request = self.request(vec![draft], Box::new(reply));
         if !channels.hand_in(request) {
             // It may have been answered just before; then that answer counts.

@@ -3,6 +3,7 @@
 pub(super) mod access;
 pub(super) mod annotate;
 pub(super) mod begin;
+mod cleared;
 pub(super) mod facts_only;
 pub(super) mod head;
 pub(super) mod holds;

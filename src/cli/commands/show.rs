@@ -56,6 +56,7 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
         context.print_json(&shown)?;
     } else {
         let ShownEntry {
+            source_file,
             personal,
             ran_on,
             timeline,
@@ -66,7 +67,12 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             let name = account.and_then(|account| account.name);
             note.by = name.unwrap_or_else(|| note.by.clone());
         }
-        let mut beside: Vec<_> = personal_gone(&personal).into_iter().collect();
+        let cleared = source_file.map(|file| {
+            let told = format!("{}, {}", file.words(), zone.long(file.at));
+            ("source file", told)
+        });
+        let mut beside: Vec<_> = cleared.into_iter().collect();
+        beside.extend(personal_gone(&personal));
         beside.extend(ran_on_lines(&ran_on));
         let text = page(&entry, beside, &timeline, &zone, context.canvas());
         context.print(text)?;

@@ -7,12 +7,12 @@ use std::path::Path;
 use super::bundle::Bundle;
 use super::log::Authentic;
 use super::outcome::{Verdict, Verified};
-use crate::event::{Body, Event, digest_of};
+use crate::event::{Body, Event, digest_of, entry_with_values};
 use crate::export::bag;
 use crate::export::disclosed::DisclosedLine;
 use crate::export::lines::{Lines, Next, event_of};
 use crate::format::disclosure;
-use crate::id::{EntryId, EventSeq, Sha256};
+use crate::id::{EventSeq, Sha256};
 
 /// Checks the personal values of a bundle that has any.
 pub(super) fn check(bundle: &Bundle<'_>, log: &Authentic<'_>, found: &mut Verified) {
@@ -106,13 +106,7 @@ fn wrong(
             "it was erased by event {by}, and should not be here"
         ));
     }
-    let entry = match &event.body {
-        Body::Archived(_) => EntryId::from(event.seq),
-        Body::Converted(fact) => fact.entry,
-        Body::SubmitRejected(fact) => fact.entry,
-        Body::Annotated(fact) => fact.entry,
-        _ => return None,
-    };
+    let entry = entry_with_values(event.seq, &event.body)?;
     let purge = log
         .facts
         .entry(entry)

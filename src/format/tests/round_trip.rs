@@ -7,16 +7,16 @@ use proptest::prelude::*;
 use crate::entry::{Extent, Meta, Outcome, Period, Retention, Unit};
 use crate::event::{
     Accessed, Actor, ActorKind, ActorNamed, Annotated, Archived, BlobRef, Body, BundleFile,
-    CheckpointCadence, CheckpointSigned, CheckpointTimestamped, ClockReading, ClockStepped,
-    Compacted, ConfigChanged, ContentsCount, ContinuedFrom, Converted, ConverterEnvironment,
-    ConverterPromoted, ConverterRegistered, ConverterWaived, Corrected, Counts, EntryRanges,
-    Erased, Event, Exported, GateEvidence, Grounds, HoldPlaced, HoldReleased, HoldReviewed,
-    JobError, JobFinished, JobPriority, JobResumed, JobSelected, JobStarted, JobStop, JobStopped,
-    JudgedBy, KeyCreated, KeyLost, KeyRotated, LockMode, Lost, PartName, PersonalField,
+    CheckpointCadence, CheckpointSigned, CheckpointTimestamped, Clearing, ClockReading,
+    ClockStepped, Compacted, ConfigChanged, ContentsCount, ContinuedFrom, Converted,
+    ConverterEnvironment, ConverterPromoted, ConverterRegistered, ConverterWaived, Corrected,
+    Counts, EntryRanges, Erased, Event, Exported, GateEvidence, Grounds, HoldPlaced, HoldReleased,
+    HoldReviewed, JobError, JobFinished, JobPriority, JobResumed, JobSelected, JobStarted, JobStop,
+    JobStopped, JudgedBy, KeyCreated, KeyLost, KeyRotated, LockMode, Lost, PartName, PersonalField,
     PrivacyDeclared, PurgeFinalized, PurgePlanned, PurgeRefused, PurgeUndone, PurgedEntries,
     Recovered, Repaired, RepairedFile, Reported, RetentionLocked, RetentionUnlocked, Reviewed,
-    Scope, Sealed, Source, StoreContinued, StoreCreated, StoreOpened, SubmitIntended,
-    SubmitRejected, Unknown, Verified, ViewDropped, ViewSaved, WaiverRevoked,
+    Scope, Sealed, Source, SourceCleared, StoreContinued, StoreCreated, StoreOpened,
+    SubmitIntended, SubmitRejected, Unknown, Verified, ViewDropped, ViewSaved, WaiverRevoked,
 };
 use crate::format::disclosure;
 use crate::format::leaf::{LeafError, decode, encode};
@@ -402,13 +402,21 @@ fn of_an_entry() -> impl Strategy<Value = Body> {
             })
         },
     );
+    let how = prop_oneof![
+        Just(Clearing::Moved),
+        Just(Clearing::Zipped),
+        Just(Clearing::Removed)
+    ];
+    let cleared = (entry(), how, of(text()))
+        .prop_map(|(entry, how, path)| Body::SourceCleared(SourceCleared { entry, how, path }));
     prop_oneof![
         archived.boxed(),
         converted.boxed(),
         intended.boxed(),
         rejected.boxed(),
         annotated.boxed(),
-        reported.boxed()
+        reported.boxed(),
+        cleared.boxed()
     ]
 }
 
@@ -881,6 +889,7 @@ fn is_made(body: &Body) -> bool {
         | Body::SubmitIntended(_)
         | Body::SubmitRejected(_)
         | Body::Reported(_)
+        | Body::SourceCleared(_)
         | Body::Annotated(_)
         | Body::ConverterRegistered(_)
         | Body::ConverterEnvironment(_)

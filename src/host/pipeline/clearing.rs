@@ -1,4 +1,4 @@
-//! Stage 4: clears a finished file away: moves, zips, deletes or keeps it.
+//! Stage 4: clears a finished file away: moves, zips, deletes or keeps it, and records that.
 
 use std::io::Read;
 use std::path::Path;
@@ -9,11 +9,12 @@ use super::files::{Cleanup, TakenFile};
 use super::memory::Memory;
 use super::worker::FileWorker;
 use crate::convert::PostAction;
+use crate::event::Clearing;
 use crate::host::observe::notice::{Disposed, Notice};
 use crate::host::observe::stuck::StuckAt;
 use crate::host::panics::caught;
 use crate::host::sources::clear;
-use crate::id::BlobId;
+use crate::id::{BlobId, EntryId};
 use crate::{ErrorKind, Result};
 
 impl FileWorker {
@@ -28,6 +29,9 @@ impl FileWorker {
                 self.host
                     .memory
                     .remember(path, Memory::Done { meta, failed_by });
+                if let Some(entry) = cleanup.entry {
+                    self.record_cleared(taken, entry, &how);
+                }
                 (self.hooks.notice)(&Notice::Disposed { path, how: &how });
                 self.host.queue.release(path);
             }
@@ -52,6 +56,22 @@ impl FileWorker {
                 self.trouble(path, &error);
                 self.leave(taken, "it could not be cleared away");
             }
+        }
+    }
+
+    /// Records what became of a file. The file does not wait for it: once it is cleared away, the
+    /// record can only say so.
+    fn record_cleared(&self, taken: &TakenFile, entry: EntryId, how: &Disposed) {
+        let (how, path) = match how {
+            Disposed::Kept => return,
+            Disposed::Deleted | Disposed::Archived => (Clearing::Removed, None),
+            Disposed::Moved(path) => (Clearing::Moved, Some(path.as_path())),
+            Disposed::Zipped(path) => (Clearing::Zipped, Some(path.as_path())),
+        };
+        let archive = self.host.archive_of(taken.config());
+        let begun = archive.and_then(|archive| archive.begin_source_cleared(entry, how, path));
+        if let Err(error) = begun {
+            self.trouble(&taken.candidate.path, &error);
         }
     }
 

@@ -470,6 +470,7 @@ fn an_entry_with_its_final_attempt_is_not_converted_again() {
         final_at: None,
         facts_only: false,
         purged_parts: Vec::new(),
+        cleared: None,
         labels: Vec::new(),
         notes: Vec::new(),
     };

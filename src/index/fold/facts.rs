@@ -3,7 +3,7 @@
 use super::state::{Change, Fold};
 use crate::event::{
     Archived, Body, ConfigChanged, Converted, ConverterEnvironment, ConverterRegistered, Event,
-    EvidenceList, Reported, SubmitIntended, SubmitRejected,
+    EvidenceList, Reported, SourceCleared, SubmitIntended, SubmitRejected,
 };
 use crate::id::{EntryId, EventSeq, JobId};
 use crate::index::error::IndexError;
@@ -54,6 +54,7 @@ impl Overlay {
             Body::SubmitIntended(body) => fold.intended(event, body)?,
             Body::SubmitRejected(body) => fold.rejected(event.time, body)?,
             Body::Reported(body) => fold.reported(event.time, body)?,
+            Body::SourceCleared(body) => fold.cleared(event.seq, body)?,
             Body::Annotated(body) => fold.annotated(event, body)?,
             Body::PurgedEntries(body) => fold.purged(event, body)?,
             Body::ConverterRegistered(body) => fold.registered(body)?,
@@ -387,6 +388,16 @@ impl Fold<'_> {
             self.dequeue(converter, place)?;
         }
         if row.submit(time, event.attempt, event.report, &event.report_id) {
+            self.top.put_entry(event.entry, &row);
+        }
+        Ok(())
+    }
+
+    /// Notes which event says what became of a source file. The words are read from that event.
+    fn cleared(&mut self, seq: EventSeq, event: &SourceCleared) -> Result<(), IndexError> {
+        if let Some(stored) = self.entry(event.entry)? {
+            let mut row: EntryRow<'_> = rows::decode(&stored)?;
+            row.cleared = Some(seq);
             self.top.put_entry(event.entry, &row);
         }
         Ok(())

@@ -4,6 +4,7 @@
 use super::state::{Change, Fold};
 use crate::event::{
     ActorNamed, Body, Erased, Event, PersonalField, PrivacyDeclared, Sealed, digest_text,
+    entry_with_values,
 };
 use crate::id::{EntryId, EventSeq};
 use crate::index::error::IndexError;
@@ -22,7 +23,7 @@ impl Fold<'_> {
         if event.sealed.is_empty() {
             return Ok(None);
         }
-        let Some(entry) = entry_of(&event.body) else {
+        let Some(entry) = entry_with_values(event.seq, &event.body) else {
             return Ok(None);
         };
         let Some(stored) = self.entry(entry)? else {
@@ -45,11 +46,7 @@ impl Fold<'_> {
         if event.sealed.is_empty() {
             return Ok(());
         }
-        let entry = match &event.body {
-            Body::Archived(_) => Some(event.seq.into()),
-            body => entry_of(body),
-        };
-        let Some(entry) = entry else {
+        let Some(entry) = entry_with_values(event.seq, &event.body) else {
             // Of an event of a later version, only this much is known: it needs them.
             if let Body::Unknown(_) = &event.body {
                 for sealed in &event.sealed {
@@ -194,16 +191,6 @@ impl Fold<'_> {
             Some(row) => Ok(Some(row.clone())),
             None => self.below.actor(pseudonym),
         }
-    }
-}
-
-/// Returns the entry that a later fact with personal values names.
-fn entry_of(body: &Body) -> Option<EntryId> {
-    match body {
-        Body::Converted(fact) => Some(fact.entry),
-        Body::SubmitRejected(fact) => Some(fact.entry),
-        Body::Annotated(fact) => Some(fact.entry),
-        _ => None,
     }
 }
 

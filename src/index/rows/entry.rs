@@ -124,6 +124,8 @@ pub(in crate::index) struct EntryRow<'a> {
     pub(in crate::index) facts_only: bool,
     #[serde(borrow)]
     pub(super) gone: Vec<GoneRow<'a>>,
+    /// The newest event that its source file was cleared away by.
+    pub(in crate::index) cleared: Option<EventSeq>,
 }
 
 impl EntryHead<'_> {
@@ -209,6 +211,7 @@ impl<'a> EntryRow<'a> {
             matched_holds: Vec::new(),
             facts_only: event.facts_only,
             gone: Vec::new(),
+            cleared: None,
         }
     }
 
@@ -468,6 +471,7 @@ impl<'a> EntryRow<'a> {
             facts_only: self.facts_only,
             labels: self.labels().into_iter().map(str::to_owned).collect(),
             purged_parts: self.purged_parts(),
+            cleared: self.cleared,
             notes: (self.notes.iter())
                 .map(|note| note.note(self.head.archived_at))
                 .collect(),

@@ -6,12 +6,12 @@ use proptest::sample::select;
 
 use crate::entry::{Extent, Meta, Outcome, Period, Retention, Unit};
 use crate::event::{
-    Annotated, Archived, BlobRef, Body, BundleFile, ClockStepped, ConfigChanged, Converted,
-    ConverterEnvironment, ConverterPromoted, ConverterRegistered, ConverterWaived, EntryRanges,
-    Grounds, HoldPlaced, HoldReleased, HoldReviewed, JobFinished, JobResumed, JobSelected,
-    JobStarted, JobStop, JobStopped, LockMode, PartName, PurgeFinalized, PurgeUndone,
-    PurgedEntries, Reported, RetentionLocked, RetentionUnlocked, Source, SubmitIntended,
-    SubmitRejected, Unknown, ViewDropped, ViewSaved, WaiverRevoked,
+    Annotated, Archived, BlobRef, Body, BundleFile, Clearing, ClockStepped, ConfigChanged,
+    Converted, ConverterEnvironment, ConverterPromoted, ConverterRegistered, ConverterWaived,
+    EntryRanges, Grounds, HoldPlaced, HoldReleased, HoldReviewed, JobFinished, JobResumed,
+    JobSelected, JobStarted, JobStop, JobStopped, LockMode, PartName, PurgeFinalized, PurgeUndone,
+    PurgedEntries, Reported, RetentionLocked, RetentionUnlocked, Source, SourceCleared,
+    SubmitIntended, SubmitRejected, Unknown, ViewDropped, ViewSaved, WaiverRevoked,
 };
 use crate::id::{AttemptNo, BlobId, ConverterId, EntryId, EventSeq, JobId, PackId, Sha256};
 use crate::index::*;
@@ -424,6 +424,13 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
             ..JobFinished::default()
         })
     });
+    let cleared = some_id().prop_map(|entry| {
+        Body::SourceCleared(SourceCleared {
+            entry,
+            how: Clearing::Removed,
+            path: None,
+        })
+    });
     let unknown = Just(Body::Unknown(Unknown {
         kind: "annals.moved.v9".into(),
         data: "{}".into(),
@@ -433,7 +440,7 @@ pub(super) fn other_bodies() -> impl Strategy<Value = Body> {
         1 => locked, 1 => unlocked, 1 => stepped, 1 => registered, 1 => config, 1 => job, 1 => finished,
         1 => selected, 1 => stopped, 1 => resumed,
         1 => environment, 1 => promoted, 1 => waived, 1 => revoked, 1 => view, 1 => dropped,
-        1 => unknown,
+        1 => unknown, 2 => cleared,
     ]
 }
 

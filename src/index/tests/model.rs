@@ -113,6 +113,11 @@ impl Model {
             Body::SubmitIntended(body) => self.queue.intend(event, body, &mut self.entries),
             Body::SubmitRejected(body) => self.queue.reject(event.time, body, &mut self.entries),
             Body::Reported(body) => self.report(event.time, body),
+            Body::SourceCleared(body) => {
+                if let Some(entry) = self.entries.get_mut(&body.entry) {
+                    entry.cleared = Some(event.seq);
+                }
+            }
             Body::Annotated(body) => self.annotate(event, body),
             Body::PurgedEntries(body) => {
                 self.plans_stale_since = event.seq.0;
@@ -432,6 +437,7 @@ pub(super) fn entry(id: EntryId, at: Timestamp, body: &Archived) -> Entry {
         final_at: None,
         facts_only: body.facts_only,
         purged_parts: Vec::new(),
+        cleared: None,
         labels: Vec::new(),
         notes: Vec::new(),
     }

@@ -245,6 +245,7 @@ pub(crate) mod tests {
             final_at: None,
             facts_only: false,
             purged_parts: Vec::new(),
+            cleared: None,
             labels: Vec::new(),
             notes: Vec::new(),
         }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::personal::{Personal, personal_values};
 use super::ran_on::{RanOn, ran_on};
+use super::source_file::SourceFile;
 use super::timeline::{Moment, timeline};
 use crate::Result;
 use crate::archive::Archive;
@@ -17,6 +18,8 @@ pub struct ShownEntry<'a> {
     /// The entry.
     #[serde(flatten)]
     pub entry: EntryObject<'a>,
+    /// What became of its source file; null when no host has recorded it.
+    pub source_file: Option<SourceFile>,
     /// What became of its personal values, the oldest first.
     pub personal: Vec<Personal>,
     /// What each attempt ran on.
@@ -31,6 +34,7 @@ impl<'a> ShownEntry<'a> {
     pub fn of(archive: &Archive, entry: &'a Entry, zone: &Zone) -> Result<Self> {
         Ok(Self {
             entry: EntryObject::new(entry, zone),
+            source_file: SourceFile::of(archive, entry, zone)?,
             timeline: timeline(archive, entry.id, zone)?,
             personal: personal_values(archive, entry.id)?,
             ran_on: ran_on(archive, entry)?,

@@ -212,6 +212,10 @@ impl<'a> Life<'a> {
                     reported.report_id
                 ))
             }
+            Body::SourceCleared(fact) if fact.entry == self.id => Some(format!(
+                "source file {}",
+                fact.how.words(fact.path.as_deref())
+            )),
             Body::Annotated(note) if note.entry == self.id => Some(note.summary()),
             Body::Accessed(fact) if fact.entries.contains(self.id) => Some(accessed_words(&fact)),
             Body::HoldPlaced(hold) if hold.entries.contains(self.id) => {

@@ -3,8 +3,9 @@
 use super::address::encoded;
 use crate::convert::PostAction;
 use crate::entry::{Correction, Entry, FactName, Meta};
+use crate::event::Clearing;
 use crate::host::Config;
-use crate::service::objects::{Personal, RanOn, personal_gone, ran_on_lines};
+use crate::service::objects::{Personal, RanOn, SourceFile, personal_gone, ran_on_lines};
 use crate::web::pages::frame::Frame;
 use crate::web::pages::parts::Moment;
 use crate::web::preview::visible;
@@ -33,6 +34,8 @@ pub(super) enum Value {
 pub(super) struct Beside<'a> {
     pub(super) personal: &'a [Personal],
     pub(super) ran_on: &'a [RanOn],
+    /// What became of the source file.
+    pub(super) source_file: Option<&'a SourceFile>,
     /// What the host does with the source file, in words of the configuration.
     pub(super) afterwards: Option<Afterwards>,
 }
@@ -65,6 +68,18 @@ impl Afterwards {
             PostAction::Zip => frame.fill("entry.after_zipped", &folder),
             _ => frame.say("entry.after_kept").to_owned(),
         }
+    }
+}
+
+/// Says what became of a source file that lies at `path` since.
+pub(super) fn cleared_words(how: Clearing, path: Option<&str>, frame: &Frame) -> String {
+    let path = path.map(visible);
+    match (how, path.as_deref()) {
+        (Clearing::Moved, Some(path)) => frame.fill("entry.cleared_moved", &[("path", path)]),
+        (Clearing::Zipped, Some(path)) => frame.fill("entry.cleared_zipped", &[("path", path)]),
+        (Clearing::Moved, None) => frame.say("entry.cleared_moved_away").to_owned(),
+        (Clearing::Zipped, None) => frame.say("entry.cleared_zipped_away").to_owned(),
+        (Clearing::Removed, _) => frame.say("entry.cleared_removed").to_owned(),
     }
 }
 
@@ -195,8 +210,16 @@ impl List<'_> {
         if entry.facts_only {
             self.text(frame.say("entry.content"), frame.say("entry.facts_only"));
         }
-        if let Some(afterwards) = &beside.afterwards {
-            self.text(frame.say("entry.afterwards"), &afterwards.words(frame));
+        let afterwards = match (beside.source_file, &beside.afterwards) {
+            (Some(file), _) => {
+                let words = cleared_words(file.how, file.path.as_deref(), frame);
+                Some(format!("{words}, {}", frame.moment(file.at).short))
+            }
+            (None, Some(afterwards)) => Some(afterwards.words(frame)),
+            (None, None) => None,
+        };
+        if let Some(words) = afterwards {
+            self.text(frame.say("entry.afterwards"), &words);
         }
     }
 

@@ -36,7 +36,7 @@ use crate::id::EntryId;
 use crate::service::desk::Desk;
 use crate::service::entries::no_entry;
 use crate::service::entry::entry_tag;
-use crate::service::objects::{Personal, RanOn, TimelinePart, personal_values, ran_on};
+use crate::service::objects::{Personal, RanOn, SourceFile, TimelinePart, personal_values, ran_on};
 use crate::web::preview::visible;
 use crate::web::problem::Problem;
 use crate::web::state::Web;
@@ -101,6 +101,7 @@ struct Read {
     tag: String,
     personal: Vec<Personal>,
     ran_on: Vec<RanOn>,
+    source_file: Option<SourceFile>,
     afterwards: Option<Afterwards>,
     proof: proof::Read,
     tab: Tab,
@@ -135,6 +136,7 @@ impl Read {
             tag: entry_tag(&entry),
             personal: personal_values(&desk.archive, id)?,
             ran_on: ran_on(&desk.archive, &entry)?,
+            source_file: SourceFile::of(&desk.archive, &entry, &desk.zone)?,
             afterwards: Afterwards::of(&entry, desk.config()),
             proof: proof::read(desk, &entry)?,
             tab,
@@ -215,6 +217,7 @@ impl<'a> EntryPage<'a> {
         let beside = Beside {
             personal: &read.personal,
             ran_on: &read.ran_on,
+            source_file: read.source_file.as_ref(),
             afterwards: read.afterwards.clone(),
         };
         let given = |value: &'a Option<String>| value.as_deref().unwrap_or_default();

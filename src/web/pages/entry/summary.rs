@@ -79,6 +79,7 @@ impl<'a> Summary<'a> {
         let beside = Beside {
             personal: &[],
             ran_on: &[],
+            source_file: None,
             afterwards: None,
         };
         let newest = entry.attempts_with_reports().last();

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::address::Asked;
+use super::facts::cleared_words;
 use crate::Result;
 use crate::entry::{Entry, Outcome, Part, Status};
 use crate::event::{ActorKind, Annotated, Body, Converted};
@@ -266,6 +267,11 @@ fn words(body: &Body, frame: &Frame) -> (String, String) {
             } else {
                 frame.fill("entry.event_reported", &pairs)
             };
+            (words, String::new())
+        }
+        Body::SourceCleared(fact) => {
+            let words = cleared_words(fact.how, fact.path.as_deref(), frame);
+            let words = frame.fill("entry.event_cleared", &[("words", &words)]);
             (words, String::new())
         }
         Body::Annotated(fact) => (annotated(fact, frame), fact.reason.clone()),
