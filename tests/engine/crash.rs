@@ -350,7 +350,11 @@ fn a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged() {
         2,
         "what was compacted last has a dictionary of its own"
     );
-    let step = if size() == Size::Sample { 97 } else { 1 };
+    let step = match size() {
+        Size::Sample => 97,
+        Size::Short => 3,
+        Size::Long => 1,
+    };
     let tally = look(&runner, everywhere(&runner), &every(), step, whole);
     let what = format!(
         "power cuts, {} operations, {} acknowledgements",
@@ -538,8 +542,8 @@ fn a_power_cut_anywhere_in_any_three_operations_loses_nothing_that_was_acknowled
     let kinds = kinds();
     let (depth, step) = match size() {
         Size::Sample => (1, 7),
-        // With the other workloads, this makes a hundred thousand images.
-        Size::Short => (3, 3),
+        // With the other workloads, this makes fifty thousand images.
+        Size::Short => (3, 11),
         Size::Long => (3, 1),
     };
     let new = run(&SimDisk::new(), &[]);

@@ -11,7 +11,7 @@ use crate::entry::{Attempt, Entry, Meta, Submission};
 use crate::id::EntryId;
 use crate::service::entries::no_entry;
 use crate::service::objects::{
-    Moment, ShownEntry, WhyObject, bare, personal_gone, ran_on_lines, why_kept,
+    Moment, ShownEntry, SourceFile, WhyObject, bare, personal_gone, ran_on_lines, why_kept,
 };
 use crate::service::time::Zone;
 
@@ -67,14 +67,10 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
             let name = account.and_then(|account| account.name);
             note.by = name.unwrap_or_else(|| note.by.clone());
         }
-        let cleared = source_file.map(|file| {
-            let told = format!("{}, {}", file.words(), zone.long(file.at));
-            ("source file", told)
-        });
-        let mut beside: Vec<_> = cleared.into_iter().collect();
-        beside.extend(personal_gone(&personal));
-        beside.extend(ran_on_lines(&ran_on));
-        let text = page(&entry, beside, &timeline, &zone, context.canvas());
+        let mut known = known(&entry, source_file.as_ref(), &zone);
+        known.extend(personal_gone(&personal));
+        known.extend(ran_on_lines(&ran_on));
+        let text = page(&entry, known, &timeline, &zone, context.canvas());
         context.print(text)?;
     }
     Ok(Exit::Done)
@@ -82,15 +78,13 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 
 fn page(
     entry: &Entry,
-    beside: Vec<(&'static str, String)>,
+    known: Vec<(&'static str, String)>,
     timeline: &[Moment],
     zone: &Zone,
     canvas: Canvas,
 ) -> String {
     let heading = |text: &str| format!("\n{}\n", Style::Bold.paint(text, canvas.colour));
     let mut out = title(entry, canvas);
-    let mut known = known(entry, zone);
-    known.extend(beside);
     out += &facts(known, canvas);
     if !entry.attempts.is_empty() {
         out += &heading("Attempts");
@@ -129,7 +123,11 @@ fn title(entry: &Entry, canvas: Canvas) -> String {
     format!("{name}  {}\n", status_cell(entry).painted(canvas.colour))
 }
 
-fn known(entry: &Entry, zone: &Zone) -> Vec<(&'static str, String)> {
+fn known(
+    entry: &Entry,
+    source_file: Option<&SourceFile>,
+    zone: &Zone,
+) -> Vec<(&'static str, String)> {
     let mut known = vec![("file", entry.source_name.clone())];
     // What came through a pipe has no path.
     if !entry.source_path.is_empty() {
@@ -139,6 +137,10 @@ fn known(entry: &Entry, zone: &Zone) -> Vec<(&'static str, String)> {
         known.push(("modified", zone.long(modified)));
     }
     known.push(("archived", zone.long(entry.archived_at)));
+    if let Some(file) = source_file {
+        let told = format!("{}, {}", file.words(), zone.long(file.at));
+        known.push(("source file", told));
+    }
     known.push((
         "size",
         format!("{} ({} stored)", size(entry.size), size(entry.stored_size)),
@@ -374,7 +376,8 @@ mod tests {
             actor_kind: None,
             fact: None,
         };
-        let page = page(&sample(), Vec::new(), &[moment], &Zone::Utc, PLAIN);
+        let known = known(&sample(), None, &Zone::Utc);
+        let page = page(&sample(), known, &[moment], &Zone::Utc, PLAIN);
         let (blake3, sha256) = (sample().blake3, sample().sha256);
         let expected = format!(
             "\
