@@ -203,7 +203,7 @@ impl Facts {
                     entry.reported = place;
                 }
             }
-            // Whoever reads contents, or clears a source away, changes nothing that is known of them.
+            // Whoever reads contents, or clears a source away, changes nothing that is known.
             Body::SubmitIntended(_)
             | Body::SubmitRejected(_)
             | Body::SourceCleared(_)

@@ -65,9 +65,7 @@ pub(in crate::archive) fn decide(
             fact.attempt = AttemptNo(next);
         }
         Body::Reported(fact) => {
-            let entry = view
-                .entry(fact.entry)?
-                .ok_or_else(|| no_entry(fact.entry))?;
+            let entry = known(fact.entry, view)?;
             // The server may have taken the report before the entry was purged.
             if fact.key.is_none() {
                 living(fact.entry, view)?;
@@ -98,10 +96,7 @@ pub(in crate::archive) fn decide(
                 ));
             }
         }
-        Body::SourceCleared(fact) => {
-            view.entry(fact.entry)?
-                .ok_or_else(|| no_entry(fact.entry))?;
-        }
+        Body::SourceCleared(fact) => drop(known(fact.entry, view)?),
         Body::Annotated(fact) => has_labels(fact, view)?,
         Body::ConverterPromoted(fact) => may_promote(fact, view)?,
         Body::WaiverRevoked(fact) => may_revoke(fact, view)?,
@@ -140,6 +135,11 @@ fn known_by_key(fact: &Archived, view: &View) -> Result<Option<EntryId>> {
     Ok((fact.facts_only || has_content()?).then_some(id))
 }
 
+/// Returns an entry, purged or not.
+fn known(id: EntryId, view: &View) -> Result<Entry> {
+    view.entry(id)?.ok_or_else(|| no_entry(id))
+}
+
 /// Refuses what concerns a hold that is not there.
 fn has_hold(name: &str, view: &View) -> Result<()> {
     match view.hold(name) {
@@ -154,9 +154,7 @@ fn has_hold(name: &str, view: &View) -> Result<()> {
 /// Refuses a note about an entry that does not exist or lacks a label that is to go. A purged entry
 /// may get notes.
 fn has_labels(fact: &Annotated, view: &View) -> Result<()> {
-    let entry = view
-        .entry(fact.entry)?
-        .ok_or_else(|| no_entry(fact.entry))?;
+    let entry = known(fact.entry, view)?;
     let lacks = |gone: &&String| !entry.labels.iter().any(|has| is_same_name(has, gone));
     let Some(label) = fact.unlabels.iter().find(lacks) else {
         return Ok(());
@@ -207,7 +205,7 @@ fn report_of(entry: &Entry, attempt: AttemptNo, report: u32) -> Result<&Report> 
 
 /// Returns the entry, unless there is none or it was purged.
 pub(in crate::archive) fn living(id: EntryId, view: &View) -> Result<Entry> {
-    let entry = view.entry(id)?.ok_or_else(|| no_entry(id))?;
+    let entry = known(id, view)?;
     let Some(at) = entry.purged_at else {
         return Ok(entry);
     };

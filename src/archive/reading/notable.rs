@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::entry::Part;
-use crate::event::{Accessed, Body, Erased, Event, JobStop};
+use crate::event::{Accessed, Body, Erased, Event, JobStop, JobStopped};
 use crate::id::EventSeq;
 use crate::time::Timestamp;
 
@@ -115,6 +115,14 @@ fn about_keeping(body: &Body) -> Option<String> {
     })
 }
 
+fn stopped(fact: &JobStopped) -> String {
+    let how = match fact.how {
+        JobStop::Paused => "paused",
+        JobStop::Cancelled => "cancelled",
+    };
+    format!("job {} was {how}", fact.job)
+}
+
 fn summary(body: &Body) -> Option<String> {
     Some(match body {
         Body::PurgedEntries(fact) => format!(
@@ -182,10 +190,7 @@ fn summary(body: &Body) -> Option<String> {
         }
         Body::PrivacyDeclared(fact) => format!("personal: {}", fact.fields.join(", ")),
         Body::Erased(fact) => format!("{}, {}: {}", fact.field, erased(fact), fact.reason),
-        Body::JobStopped(fact) => match fact.how {
-            JobStop::Paused => format!("job {} was paused", fact.job),
-            JobStop::Cancelled => format!("job {} was cancelled", fact.job),
-        },
+        Body::JobStopped(fact) => stopped(fact),
         Body::HoldPlaced(_)
         | Body::HoldReleased(_)
         | Body::HoldReviewed(_)

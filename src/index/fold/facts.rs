@@ -3,7 +3,7 @@
 use super::state::{Change, Fold};
 use crate::event::{
     Archived, Body, ConfigChanged, Converted, ConverterEnvironment, ConverterRegistered, Event,
-    EvidenceList, Reported, SourceCleared, SubmitIntended, SubmitRejected,
+    EvidenceList, JobStarted, Reported, SourceCleared, SubmitIntended, SubmitRejected,
 };
 use crate::id::{EntryId, EventSeq, JobId};
 use crate::index::error::IndexError;
@@ -72,10 +72,7 @@ impl Overlay {
             Body::HoldPlaced(body) => fold.held(event, body)?,
             Body::HoldReleased(body) => fold.released(&body.name),
             Body::HoldReviewed(body) => fold.reviewed(body),
-            Body::JobStarted(body) => {
-                let id = JobId(event.seq.0);
-                self.small_mut().jobs.insert(id, JobRow::from(body));
-            }
+            Body::JobStarted(body) => fold.job_started(event.seq, body),
             Body::JobSelected(body) => {
                 fold.change_job(body.job, |row| row.selection_events.push(event.seq))?;
             }
@@ -471,6 +468,11 @@ impl Fold<'_> {
     fn configured(&mut self, event: &ConfigChanged) {
         let config = &mut self.top.small_mut().config;
         config.insert(event.what.clone(), event.new.clone());
+    }
+
+    fn job_started(&mut self, seq: EventSeq, event: &JobStarted) {
+        let jobs = &mut self.top.small_mut().jobs;
+        jobs.insert(JobId(seq.0), JobRow::from(event));
     }
 
     /// Changes the row of a job, if there is one.

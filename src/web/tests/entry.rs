@@ -1,11 +1,13 @@
 //! The page of an entry, what is done on it, and its routes of the API.
 
+use std::path::Path;
+
 use axum::body::Body;
 
 use super::{Answer, Site};
-use crate::archive::{HoldOn, NewAttempt, NewHold};
+use crate::archive::{HoldOn, NewAttempt, NewHold, Pending};
 use crate::entry::Outcome;
-use crate::event::Body as Fact;
+use crate::event::{Body as Fact, Clearing};
 use crate::id::EntryId;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -152,6 +154,47 @@ async fn hundreds_of_attempts_are_shown_page_by_page() {
         seen += count;
     }
     assert_eq!(seen, 251);
+}
+
+/// The page said what the configuration would do with a file, also after it had been done.
+#[tokio::test]
+async fn where_a_file_went_is_told_among_the_facts_and_in_the_timeline() {
+    let site = converted();
+    for (how, path, english, german) in [
+        (Clearing::Removed, None, "Removed", "Entfernt"),
+        (
+            Clearing::Moved,
+            None,
+            "Moved to another",
+            "In einen anderen",
+        ),
+        (
+            Clearing::Moved,
+            Some("/done/a<b>.csv"),
+            "Moved to /",
+            "Nach /",
+        ),
+        (
+            Clearing::Zipped,
+            Some("/done/a<b>.zip"),
+            "Put into /",
+            "In /",
+        ),
+    ] {
+        let cleared = site
+            .archive
+            .begin_source_cleared(first(&site), how, path.map(Path::new));
+        cleared.and_then(Pending::wait).expect("recorded");
+        for (language, words) in [("en", english), ("de", german)] {
+            let asked = site
+                .request("GET", &address(&site, "?tab=timeline"))
+                .header("accept-language", language);
+            let page = site.send(asked, Body::empty()).await;
+            let told = page.text.matches(words).count();
+            assert!(told > 1, "{words}: {}", page.text);
+            assert!(!page.text.contains("a<b>"), "{}", page.text);
+        }
+    }
 }
 
 #[tokio::test]

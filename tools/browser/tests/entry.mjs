@@ -23,6 +23,16 @@ pageTest("every part of an entry is accessible and fits both screens", {}, async
   }
 });
 
+pageTest("where the file went is told, among the facts and in the timeline", {}, async ({ page, server, goto }) => {
+  const [entry] = await server.annals("list", "--converter", "Firmware JUnit", "--limit", "1");
+  const [shown] = await server.annals("show", String(entry.id));
+  assert.equal(shown.source_file.how, "removed");
+  await goto(`/entries/${entry.id}?tab=timeline`);
+  await page.locator("main").getByText(/^Removed, \d{4}-/).waitFor();
+  await page.locator("main").getByText("Source file: Removed").waitFor();
+  await assertFits(page, "a cleared source");
+});
+
 pageTest("two attempts are compared, one place is looked at, and back shows the sum", {}, async ({ page, server, goto }) => {
   await goto(`/entries/${await compared(server)}`);
   await page.getByRole("link", { name: /^Differences/ }).click();
