@@ -74,7 +74,11 @@ impl Meter {
         let Some(shared) = &self.0 else { return };
         let mut state = lock(shared);
         let now = Instant::now();
-        (state.since, state.newest) = (Some(now), Step::new(0, 0, what));
+        state.since = Some(now);
+        state.newest = Step {
+            what: what.to_owned(),
+            ..Step::default()
+        };
         let shared = Arc::downgrade(shared);
         // Without the thread, the first report after a second shows the bar.
         let _ = thread::Builder::new()
@@ -87,7 +91,10 @@ impl Meter {
         let Some(state) = &self.0 else { return };
         let mut state = lock(state);
         let since = *state.since.get_or_insert_with(Instant::now);
-        state.newest = Step::new(done, total, what);
+        (state.newest.done, state.newest.total) = (done, total);
+        if state.newest.what != what {
+            what.clone_into(&mut state.newest.what);
+        }
         if since.elapsed() >= PATIENCE {
             state.draw();
         }
@@ -144,13 +151,6 @@ impl State {
         bar.reset_eta();
         bar.set_draw_target(ProgressDrawTarget::stderr());
         self.bar = Some(bar);
-    }
-}
-
-impl Step {
-    fn new(done: u64, total: u64, what: &str) -> Self {
-        let what = what.to_owned();
-        Self { done, total, what }
     }
 }
 

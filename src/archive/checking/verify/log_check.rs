@@ -16,6 +16,9 @@ use crate::log::{LogError, LogFiles, LogReader};
 /// Events that cannot be read, with the repair that says so.
 pub(super) type Unreadable = BTreeMap<EventSeq, Option<EventSeq>>;
 
+/// How many events pass between two reports of progress.
+const EVENTS_BETWEEN: u64 = 1_000;
+
 /// The check of a log, and what it found so far.
 pub(super) struct LogCheck<'a> {
     log: &'a Arc<LogFiles>,
@@ -110,6 +113,9 @@ impl<'a> LogCheck<'a> {
         while let Some(leaf) = reader.next_leaf() {
             match leaf {
                 Ok((seq, line)) => {
+                    if seq.0.is_multiple_of(EVENTS_BETWEEN) {
+                        self.progress.report(seq.0, last.0, "checking events");
+                    }
                     self.report.events += 1;
                     self.report.known_losses.events += u64::from(is_lost(&line));
                     let event = decode(seq, &line);

@@ -144,9 +144,13 @@ impl ContentCheck<'_> {
                     .find("pack", format!("pack {}", row.id), "its file is missing");
             }
         }
-        let total = files.len() as u64;
-        for (done, (id, file)) in files.iter().enumerate() {
-            self.progress.report(done as u64, total, "checking packs");
+        // Counted in bytes: many small stores have one pack.
+        let total = files.values().map(|file| file.bytes).sum();
+        let mut ahead = 0;
+        for (id, file) in files {
+            let done = ahead;
+            ahead += file.bytes;
+            self.progress.report(done, total, "checking packs");
             self.report.packs += 1;
             let place = file.path.display().to_string();
             let opened = PackReader::open(&*self.store.disk, &file.path)
@@ -166,6 +170,8 @@ impl ContentCheck<'_> {
                 continue;
             }
             for entry in listed {
+                let done = done + entry.offset.0;
+                self.progress.report(done, total, "checking packs");
                 // Both copies of a dictionary are checked: with one damaged, everything can still
                 // be read.
                 let kind = match entry.kind {
