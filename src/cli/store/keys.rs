@@ -33,8 +33,8 @@ impl KeyPlace {
         if let Some(named) = named {
             return Self::Named(named);
         }
-        match home_folder(from, "XDG_DATA_HOME", ".local/share") {
-            Some(home) => Self::Usual(home.join("annals/keys").join(format!("{store}.key"))),
+        match keys_folder(from) {
+            Some(keys) => Self::Usual(keys.join(format!("{store}.key"))),
             None => Self::Nowhere,
         }
     }
@@ -99,16 +99,44 @@ impl KeyPlace {
     }
 }
 
+/// The folders that an account has beside its stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OwnFolders {
+    /// Where its keys lie.
+    pub(crate) keys: PathBuf,
+    /// Where checkpoints are kept that its stores are compared with.
+    pub(crate) checkpoints: PathBuf,
+}
+
+impl OwnFolders {
+    /// Returns the folders of an account with a home.
+    pub(crate) fn of(from: &CallerEnv) -> Option<Self> {
+        Some(Self {
+            keys: keys_folder(from)?,
+            checkpoints: checkpoints_folder(from)?,
+        })
+    }
+}
+
+fn keys_folder(from: &CallerEnv) -> Option<PathBuf> {
+    let home = home_folder(from, "XDG_DATA_HOME", ".local/share")?;
+    Some(home.join("annals/keys"))
+}
+
+fn checkpoints_folder(from: &CallerEnv) -> Option<PathBuf> {
+    let home = home_folder(from, "XDG_STATE_HOME", ".local/state")?;
+    Some(home.join("annals/checkpoints"))
+}
+
 /// Adds to `options` the key in `place`, and where its checkpoints are kept.
 pub(crate) fn add_to(options: &mut Options, place: &KeyPlace, from: &CallerEnv) -> Result<()> {
     if options.access == Access::ReadWrite {
         let key = place.key()?;
         options.signer = key.map(|key| Arc::new(key) as _);
     }
-    let Some(home) = home_folder(from, "XDG_STATE_HOME", ".local/state") else {
+    let Some(folder) = checkpoints_folder(from) else {
         return Ok(());
     };
-    let folder = home.join("annals/checkpoints");
     if options.signer.is_some() {
         // Where it cannot be made, nothing is compared; signing does not depend on it.
         let _ = make_private(&folder);

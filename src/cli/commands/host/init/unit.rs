@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::cli::store::keys::OwnFolders;
+
 /// The unit that the documents describe.
 const UNIT: &str = include_str!("../../../../../docs/annals.service");
 
@@ -13,6 +15,8 @@ pub(super) struct Places<'a> {
     pub(super) config: &'a Path,
     /// The folders that the host writes: the store and the watch folder.
     pub(super) written: [&'a Path; 2],
+    /// The folders of the account's keys and of the checkpoints that it keeps, if it has a home.
+    pub(super) own: Option<&'a OwnFolders>,
 }
 
 /// Returns the unit file for a host with this program, configuration and folders.
@@ -22,8 +26,10 @@ pub(super) fn unit(places: &Places<'_>) -> String {
         program,
         config,
         written,
+        own,
     } = places;
-    let all = [*program, *config, written[0], written[1]];
+    let mut all = vec![*program, *config, written[0], written[1]];
+    all.extend(own.iter().map(|own| own.keys.as_path()));
     let is_in = |folders: &[&str]| {
         let mut found = all
             .iter()
@@ -32,11 +38,16 @@ pub(super) fn unit(places: &Places<'_>) -> String {
     };
     let start = format!("ExecStart={} host run {}", quoted(program), quoted(config));
     let user = account.map(|account| format!("User={account}"));
-    let folders = format!(
+    let mut folders = format!(
         "ReadWritePaths={} {}",
         quoted(written[0]),
         quoted(written[1])
     );
+    if let Some(own) = own {
+        // It is made with the first checkpoint, so it may be missing.
+        let may_be_missing = format!("-{}", own.checkpoints.display());
+        folders = format!("{folders} {}", quoted(Path::new(&may_be_missing)));
+    }
     let mut lines: Vec<&str> = Vec::new();
     for line in UNIT.lines() {
         lines.push(match line {
@@ -76,6 +87,7 @@ mod tests {
             program: Path::new("/opt/annals"),
             config: Path::new("/home/line 3/host.toml"),
             written: [Path::new("/srv/store"), Path::new("/tmp/100%")],
+            own: None,
         });
         for line in [
             "ExecStart=/opt/annals host run \"/home/line 3/host.toml\"",
@@ -83,6 +95,30 @@ mod tests {
             "ProtectHome=read-only",
             "PrivateTmp=false",
             "User=mia",
+        ] {
+            assert!(unit.lines().any(|found| found == line), "{line} in {unit}");
+        }
+    }
+
+    /// Program, configuration and store lay in /opt and /srv, so the unit hid the home folder, and
+    /// with it the key: the host signed nothing.
+    #[test]
+    fn a_unit_does_not_hide_the_key_of_the_account() {
+        let own = OwnFolders {
+            keys: "/home/mia/.local/share/annals/keys".into(),
+            checkpoints: "/home/mia/.local/state/annals/checkpoints".into(),
+        };
+        let srv = Path::new("/srv/line");
+        let unit = unit(&Places {
+            account: Some("mia"),
+            program: Path::new("/opt/annals"),
+            config: srv,
+            written: [srv, srv],
+            own: Some(&own),
+        });
+        for line in [
+            "ProtectHome=read-only",
+            "ReadWritePaths=/srv/line /srv/line -/home/mia/.local/state/annals/checkpoints",
         ] {
             assert!(unit.lines().any(|found| found == line), "{line} in {unit}");
         }

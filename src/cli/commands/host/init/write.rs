@@ -13,6 +13,7 @@ use crate::cli::commands::init::make_signed;
 use crate::cli::commands::prove::write_new;
 use crate::cli::render::{escape, path_text};
 use crate::cli::run::{Context, Exit, Failure};
+use crate::cli::store::keys::OwnFolders;
 use crate::service::words::in_shell;
 use crate::{Error, ErrorKind};
 
@@ -54,11 +55,14 @@ pub(in crate::cli::commands::host) fn init(
         std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/usr/local/bin/annals"));
     let is_root = runs_as_root();
     let account = context.caller_env().account();
+    // Those of root are of no use to the account that the service runs as.
+    let own = OwnFolders::of(context.caller_env()).filter(|_| !is_root);
     let unit = unit(&Places {
         account: (!is_root).then_some(&account),
         program: &program,
         config: &file,
         written: [&answers.store, &watched],
+        own: own.as_ref(),
     });
     write_new(&unit_file, &unit)?;
     // The configuration comes last: where it is, all that it needs is there.
