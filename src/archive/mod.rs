@@ -99,8 +99,8 @@ pub use writing::jobs::{Job, JobState};
 pub use writing::key::{Key, KeyOf};
 pub use writing::pending::Pending;
 pub use writing::promotions::{Promotion, Waiver};
-#[cfg(feature = "host")]
-pub(crate) use writing::put::raw_name;
 pub use writing::put::{Archived, NAME_BYTES_MAX, NewEntry};
+#[cfg(feature = "host")]
+pub(crate) use writing::put::{full_path, raw_name};
 pub use writing::record::{NewAttempt, NewConverter};
 pub use writing::submission::{PendingSubmission, PendingSubmissions};

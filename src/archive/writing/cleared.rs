@@ -6,6 +6,7 @@ use crate::Result;
 use crate::archive::handle::Archive;
 use crate::archive::messages::{Draft, Receipt};
 use crate::archive::writing::pending::Pending;
+use crate::archive::writing::put::full_path;
 use crate::event::{Body, Clearing, SourceCleared};
 use crate::id::{EntryId, EventSeq};
 
@@ -41,10 +42,7 @@ impl Archive {
         path: Option<&Path>,
     ) -> Result<Pending<EventSeq>> {
         let permit = self.channels()?.in_flight.take(0);
-        let path = path.map(|path| {
-            let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-            full.to_string_lossy().into_owned()
-        });
+        let path = path.map(full_path);
         let fact = Draft::fact(Body::SourceCleared(SourceCleared { entry, how, path }));
         self.hand_in(fact, permit, Receipt::plain_fact)
     }

@@ -256,8 +256,7 @@ impl Archive {
             new.source.name_hex = raw_name(name);
         }
         if new.source.path.is_empty() {
-            let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-            new.source.path = full.to_string_lossy().into_owned();
+            new.source.path = full_path(path);
         }
         if new.source.modified.is_none()
             && let Ok(modified) = before.modified()
@@ -542,6 +541,12 @@ fn level(new: &NewEntry) -> Result<Level> {
             format!("compression level {level} is not between 1 and 9"),
         )
     })
+}
+
+/// Returns a path as events state it: absolute, and with U+FFFD for bytes that are not UTF-8.
+pub(crate) fn full_path(path: &Path) -> String {
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    full.to_string_lossy().into_owned()
 }
 
 /// Returns the bytes of a file name that is not UTF-8, in hexadecimal.

@@ -148,8 +148,8 @@ pub(crate) fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, Failure
 
     let mut report = Report::default();
     let (paths, twice) = named_once(paths, context.caller_env());
-    for path in twice {
-        let what = format!("{}: it is named twice", path_text(&path));
+    for (path, why) in twice {
+        let what = format!("{}: {why}", path_text(&path));
         report.take(Outcome::PassedOver(what), 0, context);
     }
     let stopped = AtomicBool::new(false);

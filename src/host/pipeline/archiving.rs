@@ -8,7 +8,7 @@ use super::files::{ArchivedFile, Cleanup, LOOK_AGAIN, StageResult, TakenFile};
 use super::history::{History, entry, history, is_failure, key};
 use super::waiting::QueuePosition;
 use super::worker::FileWorker;
-use crate::archive::{Archive, Archived, Keep, Key, NewEntry, raw_name};
+use crate::archive::{Archive, Archived, Keep, Key, NewEntry, full_path, raw_name};
 use crate::convert::Order;
 use crate::entry::{Attempt, Entry};
 use crate::host::config::settings::{ConverterConfig, Unarchivable};
@@ -364,10 +364,9 @@ fn new_entry(
         },
         ..NewEntry::default()
     };
-    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     new.source.name = name.to_string_lossy().into_owned();
     new.source.name_hex = raw_name(name);
-    new.source.path = full.to_string_lossy().into_owned();
+    new.source.path = full_path(path);
     new.source.set_modified(meta.modified);
     new
 }

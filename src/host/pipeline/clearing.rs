@@ -59,8 +59,8 @@ impl FileWorker {
         }
     }
 
-    /// Records what became of a file. The file does not wait for it: once it is cleared away, the
-    /// record can only say so.
+    /// Records what became of a file. Nothing waits until that is durable: the file is gone from
+    /// its folder, whatever comes of the record.
     fn record_cleared(&self, taken: &TakenFile, entry: EntryId, how: &Disposed) {
         let (how, path) = match how {
             Disposed::Kept => return,

@@ -1,6 +1,6 @@
 //! Finds the files to archive, in the order of their names.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -142,27 +142,24 @@ impl Walk {
     }
 }
 
-/// Returns the paths that are to be walked, and those among `paths` that were named before, or lie
-/// in a folder that is named, too.
-pub(super) fn named_once(paths: Vec<PathBuf>, from: &CallerEnv) -> (Vec<PathBuf>, Vec<PathBuf>) {
-    let full = |path: &PathBuf| {
-        let full = from.path(path);
-        std::path::absolute(&full).unwrap_or(full)
-    };
-    let all: Vec<PathBuf> = paths.iter().map(full).collect();
-    let is_again = |nth: usize| {
-        let mut others = all.iter().enumerate();
-        others.any(|(other, path)| match all[nth].strip_prefix(path) {
-            Ok(rest) if rest == Path::new("") => other < nth,
-            Ok(_) => true,
-            Err(_) => false,
-        })
-    };
-    let again: Vec<bool> = (0..all.len()).map(is_again).collect();
+/// Returns the paths that are to be walked, and those that another of `paths` leads to as well,
+/// with how it does.
+pub(super) fn named_once(
+    paths: Vec<PathBuf>,
+    from: &CallerEnv,
+) -> (Vec<PathBuf>, Vec<(PathBuf, &'static str)>) {
+    let all: HashSet<PathBuf> = paths.iter().map(|path| from.path(path)).collect();
+    let mut seen = HashSet::new();
     let (mut once, mut twice) = (Vec::new(), Vec::new());
-    for (path, again) in paths.into_iter().zip(again) {
-        if again && !is_stdin(&path) {
-            twice.push(path);
+    for path in paths {
+        let full = from.path(&path);
+        let is_within = full.ancestors().skip(1).any(|folder| all.contains(folder));
+        if is_stdin(&path) {
+            once.push(path);
+        } else if is_within {
+            twice.push((path, "it is in a folder that is named, too"));
+        } else if !seen.insert(full) {
+            twice.push((path, "it is named twice"));
         } else {
             once.push(path);
         }
@@ -229,15 +226,11 @@ mod tests {
         let named = ["z/f1.csv", "z", "./z/", "zz", "-", "y/../z/f2.csv", "zz"];
         let named = named.map(PathBuf::from).to_vec();
         let (once, twice) = named_once(named, &CallerEnv::of_process());
-        let texts = |paths: &[PathBuf]| -> Vec<String> {
-            paths
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect()
-        };
         // Where a link leads is not asked, so `y/..` may be another folder.
-        assert_eq!(texts(&once), ["z", "zz", "-", "y/../z/f2.csv"]);
-        assert_eq!(texts(&twice), ["z/f1.csv", "./z/", "zz"]);
+        assert_eq!(once, ["z", "zz", "-", "y/../z/f2.csv"].map(PathBuf::from));
+        let (within, again) = ("it is in a folder that is named, too", "it is named twice");
+        let told = [("z/f1.csv", within), ("./z/", again), ("zz", again)];
+        assert_eq!(twice, told.map(|(path, why)| (PathBuf::from(path), why)));
     }
 
     #[cfg(unix)]

@@ -1,5 +1,8 @@
 //! What a verification finds, and how often it reads.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
 use super::super::report::Finding;
 use super::*;
 use crate::archive::{NewConverter, NewEntry, Options};
@@ -78,6 +81,32 @@ fn a_damaged_converter_file__is_found_with_its_name() {
     assert_eq!(finding.kind, "blob");
     assert!(finding.r#where.starts_with("converter "), "{finding:?}");
     assert!(finding.detail.starts_with("limits.json, "), "{finding:?}");
+}
+
+/// A store of many small files has one pack. Its check stood at 0 % to the end, because progress
+/// was counted in packs.
+#[test]
+fn the_check_of_one_pack__reports_how_far_it_is() {
+    let told = Arc::new(Mutex::new(BTreeSet::new()));
+    let heard = Arc::clone(&told);
+    let options = Options {
+        progress: Progress::to(move |done, total, what| {
+            if what == "checking packs" {
+                assert!(done < total, "{done} of {total}");
+                heard.lock().expect("no panic while held").insert(done);
+            }
+        }),
+        ..Options::default()
+    };
+    let archive = Archive::create_on(Arc::new(SimDisk::new()), options).expect("a store");
+    for seed in 0..50 {
+        put(&archive, &noise(seed));
+    }
+    archive.seal().expect("sealed");
+    let report = archive.verify(Depth::Deep).expect("looked");
+    assert_eq!((report.packs, report.blobs), (1, 50), "{report:?}");
+    let steps = told.lock().expect("no panic while held").len();
+    assert!(steps > 50, "{steps} steps");
 }
 
 /// It was read once for its record and once more for each entry that names it.
